@@ -1,0 +1,155 @@
+// The vector type that a kernel's loops are written over, once for all instruction sets.
+//
+// Include it only from translation units named *_isa.cc. The build compiles each of those once per instruction
+// set, with that set's compiler flags and WHET_ISA set to its name; everything such a unit defines must be in
+// namespace whet::kernels::WHET_ISA (or anonymous inside it), and it must use no inline functions of the
+// standard library beyond <cstdint>, <cstddef> and <cstring>: the linker keeps one copy of an inline function,
+// and if that were the AVX-512 one, an older CPU would crash far away from here.
+//
+// Arithmetic uses the compilers' vector extensions (a + b, a * b, comparisons); a * b + c is contracted to a
+// fused multiply-add where the target has one. Here are the operations that need more than that.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "base/isa.h"
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#ifndef WHET_ISA
+#error "simd.h is for *_isa.cc files, which the build compiles with WHET_ISA set"
+#endif
+
+namespace whet::kernels::WHET_ISA {
+
+#if defined(__AVX512F__)
+inline constexpr Isa kIsa = Isa::kAvx512;
+inline constexpr int kVectorBytes = 64;
+inline constexpr int kVectorRegisters = 32;
+#elif defined(__AVX2__)
+inline constexpr Isa kIsa = Isa::kAvx2;
+inline constexpr int kVectorBytes = 32;
+inline constexpr int kVectorRegisters = 16;
+#else
+inline constexpr Isa kIsa = Isa::kPortable;
+inline constexpr int kVectorBytes = 16;
+inline constexpr int kVectorRegisters = 16;
+#endif
+
+inline constexpr int kLanes = kVectorBytes / 4;  // 32-bit lanes
+
+using F32 = float __attribute__((vector_size(kVectorBytes)));
+using I32 = int32_t __attribute__((vector_size(kVectorBytes)));
+using U32 = uint32_t __attribute__((vector_size(kVectorBytes)));
+
+#define WHET_INLINE static inline __attribute__((always_inline))
+
+WHET_INLINE F32 Set1(float x) { return F32{} + x; }
+WHET_INLINE I32 Set1(int32_t x) { return I32{} + x; }
+WHET_INLINE F32 Zero() { return F32{}; }
+
+WHET_INLINE F32 Load(const float* p) {
+  F32 v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+WHET_INLINE void Store(float* p, F32 v) { std::memcpy(p, &v, sizeof(v)); }
+WHET_INLINE I32 LoadI32(const int32_t* p) {
+  I32 v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+WHET_INLINE void StoreI32(int32_t* p, I32 v) { std::memcpy(p, &v, sizeof(v)); }
+
+// The first n lanes, 0 <= n <= kLanes; the others read as zero / stay untouched in memory.
+WHET_INLINE F32 LoadPartial(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F32>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p));
+#else
+  F32 v{};
+  std::memcpy(&v, p, static_cast<size_t>(n) * sizeof(float));
+  return v;
+#endif
+}
+WHET_INLINE void StorePartial(float* p, F32 v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), reinterpret_cast<__m512>(v));
+#else
+  std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
+#endif
+}
+
+WHET_INLINE F32 AsF32(I32 v) { return reinterpret_cast<F32>(v); }
+WHET_INLINE I32 AsI32(F32 v) { return reinterpret_cast<I32>(v); }
+
+// a where the mask's lane is all ones, b where it is zero.
+WHET_INLINE F32 Select(I32 mask, F32 a, F32 b) { return AsF32((mask & AsI32(a)) | (~mask & AsI32(b))); }
+
+// NaN in either operand: Min(a, b) = a < b ? a : b, so b is returned; put the value that may be NaN second.
+WHET_INLINE F32 Min(F32 a, F32 b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F32>(_mm512_min_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F32>(_mm256_min_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+#else
+  return Select(a < b, a, b);
+#endif
+}
+WHET_INLINE F32 Max(F32 a, F32 b) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F32>(_mm512_max_ps(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F32>(_mm256_max_ps(reinterpret_cast<__m256>(a), reinterpret_cast<__m256>(b)));
+#else
+  return Select(a > b, a, b);
+#endif
+}
+WHET_INLINE F32 Abs(F32 a) { return AsF32(AsI32(a) & 0x7fffffff); }
+
+WHET_INLINE F32 Sqrt(F32 a) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F32>(_mm512_sqrt_ps(reinterpret_cast<__m512>(a)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F32>(_mm256_sqrt_ps(reinterpret_cast<__m256>(a)));
+#else
+  for (int i = 0; i < kLanes; ++i) a[i] = __builtin_sqrtf(a[i]);
+  return a;
+#endif
+}
+
+WHET_INLINE I32 ConvertToI32(F32 a) { return __builtin_convertvector(a, I32); }  // towards zero
+WHET_INLINE F32 ConvertToF32(I32 a) { return __builtin_convertvector(a, F32); }
+
+// To nearest, ties to even; |a| < 2^31.
+WHET_INLINE F32 Round(F32 a) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F32>(_mm512_roundscale_ps(reinterpret_cast<__m512>(a), 0x08));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F32>(
+      _mm256_round_ps(reinterpret_cast<__m256>(a), _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+#else
+  for (int i = 0; i < kLanes; ++i) a[i] = __builtin_rintf(a[i]);
+  return a;
+#endif
+}
+
+WHET_INLINE float ReduceAdd(F32 a) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_add_ps(reinterpret_cast<__m512>(a));
+#else
+  float sum = 0;
+  for (int i = 0; i < kLanes; ++i) sum += a[i];
+  return sum;
+#endif
+}
+WHET_INLINE float ReduceMax(F32 a) {
+  float best = a[0];
+  for (int i = 1; i < kLanes; ++i) best = a[i] > best ? a[i] : best;
+  return best;
+}
+
+}  // namespace whet::kernels::WHET_ISA
