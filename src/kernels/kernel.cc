@@ -1,8 +1,29 @@
 #include "kernels/kernel.h"
 
+#include <vector>
+
 namespace whet::kernels {
 
-std::span<const Row* const> AllRows() { return {}; }
+namespace {
+
+// Adds the addresses of the rows of a family's constexpr table.
+using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
+
+// One line a family; null ends the list.
+constexpr AppendRowsFn kFamilies[] = {
+    nullptr,
+};
+
+}  // namespace
+
+std::span<const Row* const> AllRows() {
+  static const std::vector<const Row*> rows = [] {
+    std::vector<const Row*> all;
+    for (const AppendRowsFn* append = kFamilies; *append != nullptr; ++append) (*append)(&all);
+    return all;
+  }();
+  return rows;
+}
 
 const Row* FindRow(std::string_view name) {
   for (const Row* row : AllRows()) {

@@ -2,12 +2,12 @@
 //
 // A kernel is a row of its family's constexpr table. The compiler (src/compile) chooses a row once, fills the
 // family's params struct (plain data, written to the Plan as bytes), prepacks weights with the row's packing
-// function, and records the row's name. The runtime finds the row by name, lets it validate params against the
-// operands' sizes, and from then on calls `run` blindly.
+// function, and records the row's name. The runtime finds the row by name, lets it validate params against
+// the operands' sizes, and from then on calls `run` blindly.
 //
-// Kernels know nothing of threads: the work is `units` independent units, numbered 0 … units-1, and `run` does
-// a range of them. The runtime spreads ranges over its threads; two ranges of one call never write the same byte,
-// and the result does not depend on how the units are spread.
+// Kernels know nothing of threads: the work is `units` independent units, numbered 0 … units-1, and `run`
+// does a range of them. The runtime spreads ranges over its threads; two ranges of one call never write the
+// same byte, and the result does not depend on how the units are spread.
 #pragma once
 
 #include <cstddef>
@@ -20,9 +20,9 @@
 namespace whet::kernels {
 
 struct Args {
-  const void* params;      // the family's params struct
-  void* const* operands;   // in the order that the family's header gives; absent optional ones are null
-  void* scratch;           // the calling thread's own, ScratchBytes long, 64-byte aligned; null if 0
+  const void* params;     // the family's params struct
+  void* const* operands;  // in the order that the family's header gives; absent optional ones are null
+  void* scratch;          // the calling thread's own, ScratchBytes long, 64-byte aligned; null if 0
 };
 
 // Does units [begin, end). May not allocate, throw, or touch anything but its operands and scratch.
@@ -36,12 +36,13 @@ struct Claim {
   uint64_t scratch_bytes;
 };
 
-// Returns null if running every unit of the claim stays inside its operands and scratch, else what is wrong with
-// it. Must check sizes with overflow in mind: the claim may come from a damaged or hostile file.
+// Returns null if running every unit of the claim stays inside its operands and scratch, else what is wrong
+// with it. Must check sizes with overflow in mind: the claim may come from a damaged or hostile file.
 using ValidateFn = const char* (*)(const Claim& claim);
 
 struct Row {
-  const char* name;  // family/types/isa/variant, for example "gemm/f32/avx512/14x32"; unique, stable between builds
+  const char*
+      name;  // family/types/isa/variant, for example "gemm/f32/avx512/14x32"; unique, stable between builds
   Isa isa;
   RunFn run;
   ValidateFn validate;
@@ -52,8 +53,8 @@ std::span<const Row* const> AllRows();
 // Null if there is none of that name.
 const Row* FindRow(std::string_view name);
 
-// Buffers that kernels touch are aligned to this, and each has this many readable bytes after its end, so that
-// a vector load of the last elements may run over. Never write past the end.
+// Buffers that kernels touch are aligned to this, and each has this many readable bytes after its end, so
+// that a vector load of the last elements may run over. Never write past the end.
 inline constexpr int64_t kAlignment = 64;
 
 }  // namespace whet::kernels

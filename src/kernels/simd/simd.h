@@ -1,10 +1,10 @@
 // The vector type that a kernel's loops are written over, once for all instruction sets.
 //
-// Include it only from translation units named *_isa.cc. The build compiles each of those once per instruction
-// set, with that set's compiler flags and WHET_ISA set to its name; everything such a unit defines must be in
-// namespace whet::kernels::WHET_ISA (or anonymous inside it), and it must use no inline functions of the
-// standard library beyond <cstdint>, <cstddef> and <cstring>: the linker keeps one copy of an inline function,
-// and if that were the AVX-512 one, an older CPU would crash far away from here.
+// Include it only from translation units named *_isa.cc. The build compiles each of those once per
+// instruction set, with that set's compiler flags and WHET_ISA set to its name; everything such a unit
+// defines must be in namespace whet::kernels::WHET_ISA (or anonymous inside it), and it must use no inline
+// functions of the standard library beyond <cstdint>, <cstddef> and <cstring>: the linker keeps one copy of
+// an inline function, and if that were the AVX-512 one, an older CPU would crash far away from here.
 //
 // Arithmetic uses the compilers' vector extensions (a + b, a * b, comparisons); a * b + c is contracted to a
 // fused multiply-add where the target has one. Here are the operations that need more than that.
@@ -48,22 +48,32 @@ using U32 = uint32_t __attribute__((vector_size(kVectorBytes)));
 
 #define WHET_INLINE static inline __attribute__((always_inline))
 
-WHET_INLINE F32 Set1(float x) { return F32{} + x; }
-WHET_INLINE I32 Set1(int32_t x) { return I32{} + x; }
-WHET_INLINE F32 Zero() { return F32{}; }
+WHET_INLINE F32 Set1(float x) {
+  return F32{} + x;
+}
+WHET_INLINE I32 Set1(int32_t x) {
+  return I32{} + x;
+}
+WHET_INLINE F32 Zero() {
+  return F32{};
+}
 
 WHET_INLINE F32 Load(const float* p) {
   F32 v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-WHET_INLINE void Store(float* p, F32 v) { std::memcpy(p, &v, sizeof(v)); }
+WHET_INLINE void Store(float* p, F32 v) {
+  std::memcpy(p, &v, sizeof(v));
+}
 WHET_INLINE I32 LoadI32(const int32_t* p) {
   I32 v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-WHET_INLINE void StoreI32(int32_t* p, I32 v) { std::memcpy(p, &v, sizeof(v)); }
+WHET_INLINE void StoreI32(int32_t* p, I32 v) {
+  std::memcpy(p, &v, sizeof(v));
+}
 
 // The first n lanes, 0 <= n <= kLanes; the others read as zero / stay untouched in memory.
 WHET_INLINE F32 LoadPartial(const float* p, int64_t n) {
@@ -83,11 +93,17 @@ WHET_INLINE void StorePartial(float* p, F32 v, int64_t n) {
 #endif
 }
 
-WHET_INLINE F32 AsF32(I32 v) { return reinterpret_cast<F32>(v); }
-WHET_INLINE I32 AsI32(F32 v) { return reinterpret_cast<I32>(v); }
+WHET_INLINE F32 AsF32(I32 v) {
+  return reinterpret_cast<F32>(v);
+}
+WHET_INLINE I32 AsI32(F32 v) {
+  return reinterpret_cast<I32>(v);
+}
 
 // a where the mask's lane is all ones, b where it is zero.
-WHET_INLINE F32 Select(I32 mask, F32 a, F32 b) { return AsF32((mask & AsI32(a)) | (~mask & AsI32(b))); }
+WHET_INLINE F32 Select(I32 mask, F32 a, F32 b) {
+  return mask ? a : b;
+}
 
 // NaN in either operand: Min(a, b) = a < b ? a : b, so b is returned; put the value that may be NaN second.
 WHET_INLINE F32 Min(F32 a, F32 b) {
@@ -108,7 +124,9 @@ WHET_INLINE F32 Max(F32 a, F32 b) {
   return Select(a > b, a, b);
 #endif
 }
-WHET_INLINE F32 Abs(F32 a) { return AsF32(AsI32(a) & 0x7fffffff); }
+WHET_INLINE F32 Abs(F32 a) {
+  return AsF32(AsI32(a) & 0x7fffffff);
+}
 
 WHET_INLINE F32 Sqrt(F32 a) {
 #if defined(__AVX512F__)
@@ -121,8 +139,12 @@ WHET_INLINE F32 Sqrt(F32 a) {
 #endif
 }
 
-WHET_INLINE I32 ConvertToI32(F32 a) { return __builtin_convertvector(a, I32); }  // towards zero
-WHET_INLINE F32 ConvertToF32(I32 a) { return __builtin_convertvector(a, F32); }
+WHET_INLINE I32 ConvertToI32(F32 a) {
+  return __builtin_convertvector(a, I32);
+}  // towards zero
+WHET_INLINE F32 ConvertToF32(I32 a) {
+  return __builtin_convertvector(a, F32);
+}
 
 // To nearest, ties to even; |a| < 2^31.
 WHET_INLINE F32 Round(F32 a) {
