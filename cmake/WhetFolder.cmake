@@ -1,7 +1,8 @@
 # whet_folder(NAME [NO_EXCEPTIONS] [DEPS folder…] [LIBS target…])
 #
 # Makes the static library whet_NAME of every .cc below the calling folder, and, when tests are built, one
-# test program whet_NAME_test of every *_test.cc and one libFuzzer program per *_fuzz.cc.
+# test program whet_NAME_test of every *_test.cc. Of each *_fuzz.cc it makes a libFuzzer program when those are
+# built, and for the tests a program that replays the inputs saved in tests/fuzz/corpus/NAME.
 # DEPS are folders of this project, LIBS are other CMake targets; both are public.
 function(whet_folder name)
   cmake_parse_arguments(ARG "NO_EXCEPTIONS" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
@@ -30,6 +31,21 @@ function(whet_folder name)
     target_link_libraries(whet_${name}_test PRIVATE whet_${name} GTest::gmock_main)
     add_test(NAME ${name} COMMAND whet_${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 600)
+  endif()
+  if(WHET_TESTS)
+    foreach(source ${fuzzers})
+      get_filename_component(program ${source} NAME_WE)
+      set(corpus ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${program})
+      add_executable(${program}_replay ${source} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay.cc)
+      whet_compile_options(${program}_replay)
+      target_link_libraries(${program}_replay PRIVATE whet_${name})
+      if(IS_DIRECTORY ${corpus})
+        add_test(NAME ${program}_replay COMMAND ${program}_replay ${corpus})
+      else()
+        add_test(NAME ${program}_replay COMMAND ${program}_replay)
+      endif()
+      set_tests_properties(${program}_replay PROPERTIES TIMEOUT 120)
+    endforeach()
   endif()
   if(WHET_FUZZ)
     foreach(source ${fuzzers})

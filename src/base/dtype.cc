@@ -5,8 +5,9 @@
 namespace whet {
 namespace {
 
-constexpr std::string_view kNames[kDTypeCount] = {"undefined", "f32", "f16", "bf16", "f64", "i8",  "u8",   "i16",
-                                                  "u16",       "i32", "u32", "i64",  "u64", "bool", "i4", "u4"};
+constexpr std::string_view kNames[kDTypeCount] = {"undefined", "f32",  "f16", "bf16", "f64", "i8",
+                                                  "u8",        "i16",  "u16", "i32",  "u32", "i64",
+                                                  "u64",       "bool", "i4",  "u4"};
 
 }  // namespace
 
@@ -40,7 +41,8 @@ uint16_t F32ToF16(float value) {
   if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu));
   if (magnitude >= 0x47800000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 2^16 and above, and infinity
   if (magnitude < 0x38800000u) {
-    // Below 2^-14 the result is subnormal: adding 0.5 puts its unit in f32's last place, so the FPU rounds it.
+    // Below 2^-14 the result is subnormal: adding 0.5 puts its unit in f32's last place, so the FPU rounds
+    // it.
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;
     return static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u));
   }

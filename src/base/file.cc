@@ -49,7 +49,7 @@ void ForgetTemporary(const std::string& path) {
 Result<MappedFile> MappedFile::Open(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return IoError(path, "open the file", errno);
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0) {
     const int error = errno;
     ::close(fd);
@@ -94,7 +94,8 @@ MappedFile::~MappedFile() {
 
 Result<AtomicFile> AtomicFile::Create(const std::string& path) {
   static std::atomic<unsigned> counter{0};
-  const std::string temporary = path + Format(".%d.%u.tmp", static_cast<int>(::getpid()), counter.fetch_add(1));
+  const std::string temporary =
+      path + Format(".%d.%u.tmp", static_cast<int>(::getpid()), counter.fetch_add(1));
   RememberTemporary(temporary);
   const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (fd < 0) {

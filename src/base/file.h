@@ -1,4 +1,5 @@
-// Files: mapping one to read, and replacing one so that a crash, Ctrl-C or a full disk never leaves half of it.
+// Files: mapping one to read, and replacing one so that a crash, Ctrl-C or a full disk never leaves half of
+// it.
 #pragma once
 
 #include <cstddef>

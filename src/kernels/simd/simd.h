@@ -48,32 +48,22 @@ using U32 = uint32_t __attribute__((vector_size(kVectorBytes)));
 
 #define WHET_INLINE static inline __attribute__((always_inline))
 
-WHET_INLINE F32 Set1(float x) {
-  return F32{} + x;
-}
-WHET_INLINE I32 Set1(int32_t x) {
-  return I32{} + x;
-}
-WHET_INLINE F32 Zero() {
-  return F32{};
-}
+WHET_INLINE F32 Set1(float x) { return F32{} + x; }
+WHET_INLINE I32 Set1(int32_t x) { return I32{} + x; }
+WHET_INLINE F32 Zero() { return F32{}; }
 
 WHET_INLINE F32 Load(const float* p) {
   F32 v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-WHET_INLINE void Store(float* p, F32 v) {
-  std::memcpy(p, &v, sizeof(v));
-}
+WHET_INLINE void Store(float* p, F32 v) { std::memcpy(p, &v, sizeof(v)); }
 WHET_INLINE I32 LoadI32(const int32_t* p) {
   I32 v;
   std::memcpy(&v, p, sizeof(v));
   return v;
 }
-WHET_INLINE void StoreI32(int32_t* p, I32 v) {
-  std::memcpy(p, &v, sizeof(v));
-}
+WHET_INLINE void StoreI32(int32_t* p, I32 v) { std::memcpy(p, &v, sizeof(v)); }
 
 // The first n lanes, 0 <= n <= kLanes; the others read as zero / stay untouched in memory.
 WHET_INLINE F32 LoadPartial(const float* p, int64_t n) {
@@ -93,17 +83,11 @@ WHET_INLINE void StorePartial(float* p, F32 v, int64_t n) {
 #endif
 }
 
-WHET_INLINE F32 AsF32(I32 v) {
-  return reinterpret_cast<F32>(v);
-}
-WHET_INLINE I32 AsI32(F32 v) {
-  return reinterpret_cast<I32>(v);
-}
+WHET_INLINE F32 AsF32(I32 v) { return reinterpret_cast<F32>(v); }
+WHET_INLINE I32 AsI32(F32 v) { return reinterpret_cast<I32>(v); }
 
 // a where the mask's lane is all ones, b where it is zero.
-WHET_INLINE F32 Select(I32 mask, F32 a, F32 b) {
-  return mask ? a : b;
-}
+WHET_INLINE F32 Select(I32 mask, F32 a, F32 b) { return mask ? a : b; }
 
 // NaN in either operand: Min(a, b) = a < b ? a : b, so b is returned; put the value that may be NaN second.
 WHET_INLINE F32 Min(F32 a, F32 b) {
@@ -124,9 +108,7 @@ WHET_INLINE F32 Max(F32 a, F32 b) {
   return Select(a > b, a, b);
 #endif
 }
-WHET_INLINE F32 Abs(F32 a) {
-  return AsF32(AsI32(a) & 0x7fffffff);
-}
+WHET_INLINE F32 Abs(F32 a) { return AsF32(AsI32(a) & 0x7fffffff); }
 
 WHET_INLINE F32 Sqrt(F32 a) {
 #if defined(__AVX512F__)
@@ -139,12 +121,8 @@ WHET_INLINE F32 Sqrt(F32 a) {
 #endif
 }
 
-WHET_INLINE I32 ConvertToI32(F32 a) {
-  return __builtin_convertvector(a, I32);
-}  // towards zero
-WHET_INLINE F32 ConvertToF32(I32 a) {
-  return __builtin_convertvector(a, F32);
-}
+WHET_INLINE I32 ConvertToI32(F32 a) { return __builtin_convertvector(a, I32); }  // towards zero
+WHET_INLINE F32 ConvertToF32(I32 a) { return __builtin_convertvector(a, F32); }
 
 // To nearest, ties to even; |a| < 2^31.
 WHET_INLINE F32 Round(F32 a) {

@@ -1,0 +1,58 @@
+# Whet: see README.md. `make` builds build/release/whet.
+#   make setup         install the Debian packages that building needs
+#   make demo          build, fetch a model, find the faces on a photograph, print the latency
+#   make test          build and run the tests (some 10 minutes on two cores)
+#   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
+#   make bench-peers   latency beside ONNX Runtime, measured in the same run
+#   make format, lint  clang-format, clang-tidy
+SHELL := /bin/bash
+BUILD := build/release
+
+.PHONY: all setup configure demo test test-all test-asan test-fuzz test-aarch64 bench-peers format lint clean
+
+all: setup configure
+	cmake --build $(BUILD)
+
+setup:
+	@scripts/setup.sh build
+
+configure:
+	@mkdir -p build && { cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; }
+
+demo: all
+	@scripts/demo.sh
+
+test:
+	@scripts/setup.sh test
+	@$(MAKE) --no-print-directory configure
+	cmake --build $(BUILD)
+	ctest --preset release
+
+test-all:
+	@scripts/setup.sh test-all
+	@$(MAKE) --no-print-directory test lint test-asan test-fuzz test-aarch64
+
+test-asan:
+	cmake --preset asan
+	cmake --build --preset asan
+	ctest --preset asan
+
+test-fuzz:
+	scripts/fuzz.sh
+
+test-aarch64:
+	cmake --preset aarch64
+	cmake --build --preset aarch64
+	ctest --preset aarch64
+
+bench-peers: all
+	bench/peers/run
+
+format:
+	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format-19 -i
+
+lint:
+	scripts/tidy.sh
+
+clean:
+	rm -rf build

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [test] [test-all]
+# (build alone when no group is named). Asks dpkg first, so it is quick and needs no network when all are there.
+# What each package is for: docs/dependencies.md.
+set -euo pipefail
+
+build=(
+  g++ cmake ninja-build make pkg-config
+  libprotobuf-dev protobuf-compiler libonnx-dev
+  libflatbuffers-dev flatbuffers-compiler
+  nlohmann-json3-dev libcli11-dev
+  libpng-dev libjpeg-dev zlib1g-dev
+)
+test=(
+  git libgtest-dev libgmock-dev libonnx-testdata
+  clang-format-19
+  nodejs npm ca-certificates
+)
+test_all=(
+  clang-19 clang-tidy-19 libclang-rt-19-dev
+  googletest g++-aarch64-linux-gnu qemu-user
+)
+
+wanted=()
+for group in "${@:-build}"; do
+  case $group in
+    build) wanted+=("${build[@]}") ;;
+    test) wanted+=("${build[@]}" "${test[@]}") ;;
+    test-all) wanted+=("${build[@]}" "${test[@]}" "${test_all[@]}") ;;
+    *) echo "setup.sh: no group '$group'; there are: build, test, test-all" >&2; exit 2 ;;
+  esac
+done
+
+# A Node.js from elsewhere than Debian brings its own npm, and Debian's npm would not install beside it.
+there() {
+  case $1 in
+    nodejs) command -v node >/dev/null && return ;;
+    npm) command -v npm >/dev/null && return ;;
+  esac
+  [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+missing=()
+for package in $(printf '%s\n' "${wanted[@]}" | sort -u); do
+  there "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+as_root=()
+if ((EUID != 0)); then
+  command -v sudo >/dev/null || {
+    echo "setup.sh: these Debian packages are missing: ${missing[*]}" >&2
+    echo "setup.sh: run it as root, install sudo, or install them yourself" >&2
+    exit 1
+  }
+  as_root=(sudo)
+fi
+
+echo "setup: installing ${missing[*]}"
+"${as_root[@]}" apt-get -qq update
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}"
