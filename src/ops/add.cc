@@ -1,0 +1,37 @@
+#include "ir/foreign.h"
+#include "ops/elementwise_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return BinaryReference(
+      context, [](double a, double b) { return a + b; },
+      [](int64_t a, int64_t b) {
+        return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+      });
+}
+
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteBinary("Add", node, builder);
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Add", 7}};
+constexpr TfliteSpelling kTflite[] = {{"ADD", ImportTflite}};
+
+}  // namespace
+
+extern const OpDef op_add;
+const OpDef op_add = {
+    .name = "Add",
+    .summary = "Elementwise sum with broadcasting",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = InferBroadcast,
+    .reference = Reference,
+    .onnx = kOnnx,
+    .tflite = kTflite,
+};
+
+}  // namespace whet::ops
