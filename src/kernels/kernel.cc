@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "kernels/elementwise/elementwise.h"
+
 namespace whet::kernels {
 
 namespace {
@@ -11,6 +13,7 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 
 // One line a family; null ends the list.
 constexpr AppendRowsFn kFamilies[] = {
+    elementwise::AppendRows,
     nullptr,
 };
 

@@ -20,7 +20,7 @@
 namespace whet::kernels {
 
 struct Args {
-  const void* params;     // the family's params struct
+  const void* params;     // the family's params struct, 8-byte aligned
   void* const* operands;  // in the order that the family's header gives; absent optional ones are null
   void* scratch;          // the calling thread's own, ScratchBytes long, 64-byte aligned; null if 0
 };
@@ -52,6 +52,25 @@ struct Row {
 std::span<const Row* const> AllRows();
 // Null if there is none of that name.
 const Row* FindRow(std::string_view name);
+
+// What a family's Choose function gives the compiler beside the filled params: all that a step of the Plan
+// records.
+struct Choice {
+  const Row* row;
+  int64_t units;
+  uint64_t scratch_bytes;  // per thread
+};
+
+// The row with the largest instruction set that is not above `isa`; null if there is none. For families whose
+// rows differ in nothing else.
+template <typename Rows>
+const Row* BestRow(const Rows& rows, Isa isa) {
+  const Row* best = nullptr;
+  for (const Row& row : rows) {
+    if (row.isa <= isa && (best == nullptr || row.isa > best->isa)) best = &row;
+  }
+  return best;
+}
 
 // Buffers that kernels touch are aligned to this, and each has this many readable bytes after its end, so
 // that a vector load of the last elements may run over. Never write past the end.

@@ -65,21 +65,33 @@ WHET_INLINE I32 LoadI32(const int32_t* p) {
 }
 WHET_INLINE void StoreI32(int32_t* p, I32 v) { std::memcpy(p, &v, sizeof(v)); }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// A window of it that starts at kLanes - n is the mask of the first n lanes.
+alignas(64) inline constexpr int32_t kPartialMask[2 * kLanes] = {-1, -1, -1, -1, -1, -1, -1, -1};
+WHET_INLINE __m256i PartialMask(int64_t n) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kPartialMask + kLanes - n));
+}
+#endif
+
 // The first n lanes, 0 <= n <= kLanes; the others read as zero / stay untouched in memory.
 WHET_INLINE F32 LoadPartial(const float* p, int64_t n) {
 #if defined(__AVX512F__)
   return reinterpret_cast<F32>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F32>(_mm256_maskload_ps(p, PartialMask(n)));
 #else
   F32 v{};
-  std::memcpy(&v, p, static_cast<size_t>(n) * sizeof(float));
+  for (int64_t i = 0; i < n; ++i) v[i] = p[i];
   return v;
 #endif
 }
 WHET_INLINE void StorePartial(float* p, F32 v, int64_t n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), reinterpret_cast<__m512>(v));
+#elif defined(__AVX2__)
+  _mm256_maskstore_ps(p, PartialMask(n), reinterpret_cast<__m256>(v));
 #else
-  std::memcpy(p, &v, static_cast<size_t>(n) * sizeof(float));
+  for (int64_t i = 0; i < n; ++i) p[i] = v[i];
 #endif
 }
 
@@ -135,6 +147,20 @@ WHET_INLINE F32 Round(F32 a) {
   for (int i = 0; i < kLanes; ++i) a[i] = __builtin_rintf(a[i]);
   return a;
 #endif
+}
+
+WHET_INLINE F32 Floor(F32 a) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<F32>(_mm512_roundscale_ps(reinterpret_cast<__m512>(a), 0x09));
+#elif defined(__AVX2__)
+  return reinterpret_cast<F32>(_mm256_floor_ps(reinterpret_cast<__m256>(a)));
+#else
+  for (int i = 0; i < kLanes; ++i) a[i] = __builtin_floorf(a[i]);
+  return a;
+#endif
+}
+WHET_INLINE F32 Ceil(F32 a) {
+  return -Floor(-a);
 }
 
 WHET_INLINE float ReduceAdd(F32 a) {
