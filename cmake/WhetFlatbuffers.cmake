@@ -1,0 +1,15 @@
+# whet_flatbuffers(FOLDER SCHEMA [FLAG…])
+#
+# Generates SCHEMA's C++ header NAME_generated.h with flatc (and further flags) and makes it visible to the sources of the
+# library whet_FOLDER, which must exist.
+function(whet_flatbuffers folder schema)
+  find_program(FLATC flatc REQUIRED)
+  find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+  get_filename_component(name ${schema} NAME_WE)
+  set(header ${CMAKE_CURRENT_BINARY_DIR}/${name}_generated.h)
+  add_custom_command(OUTPUT ${header}
+    COMMAND ${FLATC} --cpp --scoped-enums ${ARGN} -o ${CMAKE_CURRENT_BINARY_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/${schema}
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${schema} VERBATIM)
+  target_sources(whet_${folder} PRIVATE ${header})
+  target_include_directories(whet_${folder} SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR} ${FLATBUFFERS_INCLUDE})
+endfunction()
