@@ -46,7 +46,8 @@ test-aarch64:
 	ctest --preset aarch64
 
 bench-peers: all
-	bench/peers/run
+	@scripts/setup.sh test
+	bench/peers/run $(or $(ARGS),--out docs/benchmarks.md)
 
 format:
 	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format-19 -i
