@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/pool/pool.h"
 
 namespace whet::kernels {
 
@@ -14,6 +15,7 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 // One line a family; null ends the list.
 constexpr AppendRowsFn kFamilies[] = {
     elementwise::AppendRows,
+    pool::AppendRows,
     nullptr,
 };
 

@@ -46,9 +46,7 @@ Access AccessOf(const Params& params, int operand) {
   return Access::kSpread;
 }
 
-bool NeedsSlot(Access access) {
-  return access == Access::kChannel || access == Access::kSpread;
-}
+bool NeedsSlot(Access access) { return access == Access::kChannel || access == Access::kSpread; }
 
 // The inputs of the last instruction are read and the output written in one pass, so these agree on the
 // layout.

@@ -97,16 +97,10 @@ inline constexpr int kMaxDims = 6;  // after collapsing
 
 // What an instruction reads. In what the compiler writes, Result(i) is what instruction i gives; Choose turns
 // that into a register (a block of scratch), of which there are as few as the lives of the results allow.
-constexpr uint8_t Input(int i) {
-  return static_cast<uint8_t>(i);
-}
-constexpr uint8_t Constant(int i) {
-  return static_cast<uint8_t>(kMaxInputs + i);
-}
+constexpr uint8_t Input(int i) { return static_cast<uint8_t>(i); }
+constexpr uint8_t Constant(int i) { return static_cast<uint8_t>(kMaxInputs + i); }
 inline constexpr uint8_t kFirstRegister = kMaxInputs + kMaxConstants;
-constexpr uint8_t Result(int i) {
-  return static_cast<uint8_t>(kFirstRegister + i);
-}
+constexpr uint8_t Result(int i) { return static_cast<uint8_t>(kFirstRegister + i); }
 
 struct Instruction {
   Op op;

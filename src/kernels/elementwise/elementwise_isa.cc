@@ -98,18 +98,10 @@ WHET_INLINE void Ternary(float* dst, const Source (&s)[3], int64_t n, F f) {
   }
 }
 
-WHET_INLINE F32 OneWhere(I32 mask) {
-  return AsF32(mask & AsI32(Set1(1.0f)));
-}
-WHET_INLINE F32 PropagateNan(F32 a, F32 result) {
-  return Select(a != a, a, result);
-}
-WHET_INLINE F32 Clamp(F32 a, float low, float high) {
-  return Min(Set1(high), Max(Set1(low), a));
-}
-WHET_INLINE F32 Trunc(F32 a) {
-  return CopySign(Floor(Abs(a)), a);
-}
+WHET_INLINE F32 OneWhere(I32 mask) { return AsF32(mask & AsI32(Set1(1.0f))); }
+WHET_INLINE F32 PropagateNan(F32 a, F32 result) { return Select(a != a, a, result); }
+WHET_INLINE F32 Clamp(F32 a, float low, float high) { return Min(Set1(high), Max(Set1(low), a)); }
+WHET_INLINE F32 Trunc(F32 a) { return CopySign(Floor(Abs(a)), a); }
 // The remainder of exact division, as C's fmodf: the quotient may be too large for one step of a float.
 WHET_INLINE F32 Fmod(F32 a, F32 b) {
   for (int i = 0; i < kLanes; ++i) a[i] = __builtin_fmodf(a[i], b[i]);
@@ -119,140 +111,87 @@ WHET_INLINE F32 Fmod(F32 a, F32 b) {
 void RunUnary(const Instruction& op, float* dst, Source a, int64_t n) {
   const float p = op.p, q = op.q;
   switch (op.op) {
-    case Op::kCopy:
-      return Unary(dst, a, n, [](F32 x) { return x; });
-    case Op::kNeg:
-      return Unary(dst, a, n, [](F32 x) { return -x; });
-    case Op::kAbs:
-      return Unary(dst, a, n, [](F32 x) { return Abs(x); });
-    case Op::kSqrt:
-      return Unary(dst, a, n, [](F32 x) { return Sqrt(x); });
-    case Op::kRsqrt:
-      return Unary(dst, a, n, [](F32 x) { return 1.0f / Sqrt(x); });
-    case Op::kReciprocal:
-      return Unary(dst, a, n, [](F32 x) { return 1.0f / x; });
-    case Op::kExp:
-      return Unary<2>(dst, a, n, [](F32 x) { return Exp(x); });
-    case Op::kExpm1:
-      return Unary<1>(dst, a, n, [](F32 x) { return Expm1(x); });
-    case Op::kLog:
-      return Unary<2>(dst, a, n, [](F32 x) { return Log(x); });
-    case Op::kLog1p:
-      return Unary<1>(dst, a, n, [](F32 x) { return Log1p(x); });
-    case Op::kSigmoid:
-      return Unary<2>(dst, a, n, [](F32 x) { return Sigmoid(x); });
-    case Op::kTanh:
-      return Unary<2>(dst, a, n, [](F32 x) { return Tanh(x); });
-    case Op::kErf:
-      return Unary<2>(dst, a, n, [](F32 x) { return Erf(x); });
-    case Op::kRelu:
-      return Unary(dst, a, n, [](F32 x) { return Max(Zero(), x); });
-    case Op::kLeakyRelu:
-      return Unary(dst, a, n, [p](F32 x) { return Select(x < 0.0f, x * p, x); });
-    case Op::kClip:
-      return Unary(dst, a, n, [p, q](F32 x) { return Clamp(x, p, q); });
+    case Op::kCopy: return Unary(dst, a, n, [](F32 x) { return x; });
+    case Op::kNeg: return Unary(dst, a, n, [](F32 x) { return -x; });
+    case Op::kAbs: return Unary(dst, a, n, [](F32 x) { return Abs(x); });
+    case Op::kSqrt: return Unary(dst, a, n, [](F32 x) { return Sqrt(x); });
+    case Op::kRsqrt: return Unary(dst, a, n, [](F32 x) { return 1.0f / Sqrt(x); });
+    case Op::kReciprocal: return Unary(dst, a, n, [](F32 x) { return 1.0f / x; });
+    case Op::kExp: return Unary<2>(dst, a, n, [](F32 x) { return Exp(x); });
+    case Op::kExpm1: return Unary<1>(dst, a, n, [](F32 x) { return Expm1(x); });
+    case Op::kLog: return Unary<2>(dst, a, n, [](F32 x) { return Log(x); });
+    case Op::kLog1p: return Unary<1>(dst, a, n, [](F32 x) { return Log1p(x); });
+    case Op::kSigmoid: return Unary<2>(dst, a, n, [](F32 x) { return Sigmoid(x); });
+    case Op::kTanh: return Unary<2>(dst, a, n, [](F32 x) { return Tanh(x); });
+    case Op::kErf: return Unary<2>(dst, a, n, [](F32 x) { return Erf(x); });
+    case Op::kRelu: return Unary(dst, a, n, [](F32 x) { return Max(Zero(), x); });
+    case Op::kLeakyRelu: return Unary(dst, a, n, [p](F32 x) { return Select(x < 0.0f, x * p, x); });
+    case Op::kClip: return Unary(dst, a, n, [p, q](F32 x) { return Clamp(x, p, q); });
     case Op::kHardSwish:
       return Unary(dst, a, n, [](F32 x) { return x * Clamp(x * (1.0f / 6.0f) + 0.5f, 0.0f, 1.0f); });
-    case Op::kHardSigmoid:
-      return Unary(dst, a, n, [p, q](F32 x) { return Clamp(x * p + q, 0.0f, 1.0f); });
-    case Op::kSilu:
-      return Unary<2>(dst, a, n, [p](F32 x) { return x * Sigmoid(x * p); });
+    case Op::kHardSigmoid: return Unary(dst, a, n, [p, q](F32 x) { return Clamp(x * p + q, 0.0f, 1.0f); });
+    case Op::kSilu: return Unary<2>(dst, a, n, [p](F32 x) { return x * Sigmoid(x * p); });
     case Op::kGelu:
       return Unary<2>(dst, a, n, [](F32 x) { return 0.5f * x * (1.0f + Erf(x * 0.707106781f)); });
     case Op::kGeluTanh:
       return Unary<2>(dst, a, n, [](F32 x) {
         return 0.5f * x * (1.0f + Tanh(0.797884561f * (x + 0.044715f * x * x * x)));
       });
-    case Op::kElu:
-      return Unary<1>(dst, a, n, [p](F32 x) { return Select(x < 0.0f, p * Expm1(x), x); });
+    case Op::kElu: return Unary<1>(dst, a, n, [p](F32 x) { return Select(x < 0.0f, p * Expm1(x), x); });
     case Op::kSelu:
       return Unary<1>(dst, a, n, [p, q](F32 x) { return q * Select(x < 0.0f, p * Expm1(x), x); });
-    case Op::kCelu:
-      return Unary<1>(dst, a, n, [p](F32 x) { return Select(x < 0.0f, p * Expm1(x / p), x); });
-    case Op::kSoftplus:
-      return Unary<1>(dst, a, n, [](F32 x) { return Softplus(x); });
-    case Op::kSoftsign:
-      return Unary(dst, a, n, [](F32 x) { return x / (1.0f + Abs(x)); });
-    case Op::kMish:
-      return Unary<1>(dst, a, n, [](F32 x) { return x * Tanh(Softplus(x)); });
-    case Op::kRound:
-      return Unary(dst, a, n, [](F32 x) { return Round(x); });
-    case Op::kFloor:
-      return Unary(dst, a, n, [](F32 x) { return Floor(x); });
-    case Op::kCeil:
-      return Unary(dst, a, n, [](F32 x) { return Ceil(x); });
-    case Op::kTrunc:
-      return Unary(dst, a, n, [](F32 x) { return Trunc(x); });
+    case Op::kCelu: return Unary<1>(dst, a, n, [p](F32 x) { return Select(x < 0.0f, p * Expm1(x / p), x); });
+    case Op::kSoftplus: return Unary<1>(dst, a, n, [](F32 x) { return Softplus(x); });
+    case Op::kSoftsign: return Unary(dst, a, n, [](F32 x) { return x / (1.0f + Abs(x)); });
+    case Op::kMish: return Unary<1>(dst, a, n, [](F32 x) { return x * Tanh(Softplus(x)); });
+    case Op::kRound: return Unary(dst, a, n, [](F32 x) { return Round(x); });
+    case Op::kFloor: return Unary(dst, a, n, [](F32 x) { return Floor(x); });
+    case Op::kCeil: return Unary(dst, a, n, [](F32 x) { return Ceil(x); });
+    case Op::kTrunc: return Unary(dst, a, n, [](F32 x) { return Trunc(x); });
     case Op::kSign:
       return Unary(dst, a, n, [](F32 x) { return PropagateNan(x, OneWhere(x > 0.0f) - OneWhere(x < 0.0f)); });
-    case Op::kSquare:
-      return Unary(dst, a, n, [](F32 x) { return x * x; });
-    case Op::kSin:
-      return Unary<1>(dst, a, n, [](F32 x) { return Sin(x); });
-    case Op::kCos:
-      return Unary<1>(dst, a, n, [](F32 x) { return Cos(x); });
-    case Op::kNot:
-      return Unary(dst, a, n, [](F32 x) { return OneWhere(x == 0.0f); });
-    case Op::kIsNan:
-      return Unary(dst, a, n, [](F32 x) { return OneWhere(x != x); });
-    case Op::kIsInf:
-      return Unary(dst, a, n, [](F32 x) { return OneWhere(Abs(x) == __builtin_inff()); });
-    case Op::kThresholdedRelu:
-      return Unary(dst, a, n, [p](F32 x) { return Select(x > p, x, Zero()); });
-    case Op::kAffine:
-      return Unary(dst, a, n, [p, q](F32 x) { return x * p + q; });
-    default:
-      return;
+    case Op::kSquare: return Unary(dst, a, n, [](F32 x) { return x * x; });
+    case Op::kSin: return Unary<1>(dst, a, n, [](F32 x) { return Sin(x); });
+    case Op::kCos: return Unary<1>(dst, a, n, [](F32 x) { return Cos(x); });
+    case Op::kNot: return Unary(dst, a, n, [](F32 x) { return OneWhere(x == 0.0f); });
+    case Op::kIsNan: return Unary(dst, a, n, [](F32 x) { return OneWhere(x != x); });
+    case Op::kIsInf: return Unary(dst, a, n, [](F32 x) { return OneWhere(Abs(x) == __builtin_inff()); });
+    case Op::kThresholdedRelu: return Unary(dst, a, n, [p](F32 x) { return Select(x > p, x, Zero()); });
+    case Op::kAffine: return Unary(dst, a, n, [p, q](F32 x) { return x * p + q; });
+    default: return;
   }
 }
 
 void RunBinary(Op op, float* dst, Source a, Source b, int64_t n) {
   switch (op) {
-    case Op::kAdd:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return x + y; });
-    case Op::kSub:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return x - y; });
-    case Op::kMul:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return x * y; });
-    case Op::kDiv:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return x / y; });
-    case Op::kMin:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return PropagateNan(x, Min(x, y)); });
-    case Op::kMax:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return PropagateNan(x, Max(x, y)); });
-    case Op::kPow:
-      return Binary<1>(dst, a, b, n, [](F32 x, F32 y) { return Pow(x, y); });
-    case Op::kPRelu:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return Select(x < 0.0f, x * y, x); });
-    case Op::kLess:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x < y); });
-    case Op::kLessEqual:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x <= y); });
-    case Op::kGreater:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x > y); });
-    case Op::kGreaterEqual:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x >= y); });
-    case Op::kEqual:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x == y); });
-    case Op::kNotEqual:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x != y); });
+    case Op::kAdd: return Binary(dst, a, b, n, [](F32 x, F32 y) { return x + y; });
+    case Op::kSub: return Binary(dst, a, b, n, [](F32 x, F32 y) { return x - y; });
+    case Op::kMul: return Binary(dst, a, b, n, [](F32 x, F32 y) { return x * y; });
+    case Op::kDiv: return Binary(dst, a, b, n, [](F32 x, F32 y) { return x / y; });
+    case Op::kMin: return Binary(dst, a, b, n, [](F32 x, F32 y) { return PropagateNan(x, Min(x, y)); });
+    case Op::kMax: return Binary(dst, a, b, n, [](F32 x, F32 y) { return PropagateNan(x, Max(x, y)); });
+    case Op::kPow: return Binary<1>(dst, a, b, n, [](F32 x, F32 y) { return Pow(x, y); });
+    case Op::kPRelu: return Binary(dst, a, b, n, [](F32 x, F32 y) { return Select(x < 0.0f, x * y, x); });
+    case Op::kLess: return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x < y); });
+    case Op::kLessEqual: return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x <= y); });
+    case Op::kGreater: return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x > y); });
+    case Op::kGreaterEqual: return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x >= y); });
+    case Op::kEqual: return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x == y); });
+    case Op::kNotEqual: return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere(x != y); });
     case Op::kAnd:
       return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere((x != 0.0f) & (y != 0.0f)); });
     case Op::kOr:
       return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere((x != 0.0f) | (y != 0.0f)); });
     case Op::kXor:
       return Binary(dst, a, b, n, [](F32 x, F32 y) { return OneWhere((x != 0.0f) ^ (y != 0.0f)); });
-    case Op::kSquaredDifference:
-      return Binary(dst, a, b, n, [](F32 x, F32 y) { return (x - y) * (x - y); });
+    case Op::kSquaredDifference: return Binary(dst, a, b, n, [](F32 x, F32 y) { return (x - y) * (x - y); });
     case Op::kFloorMod:
       return Binary<1>(dst, a, b, n, [](F32 x, F32 y) {
         const F32 r = Fmod(x, y);
         return Select((r != 0.0f) & ((r < 0.0f) ^ (y < 0.0f)), r + y, r);
       });
-    case Op::kFmod:
-      return Binary<1>(dst, a, b, n, [](F32 x, F32 y) { return Fmod(x, y); });
-    default:
-      return;
+    case Op::kFmod: return Binary<1>(dst, a, b, n, [](F32 x, F32 y) { return Fmod(x, y); });
+    default: return;
   }
 }
 
@@ -271,15 +210,9 @@ struct Rectangle {
   int64_t row_stride, column_stride;
 };
 
-WHET_INLINE float ToFloat(float x) {
-  return x;
-}
-WHET_INLINE float ToFloat(int8_t x) {
-  return static_cast<float>(x);
-}
-WHET_INLINE float ToFloat(uint8_t x) {
-  return static_cast<float>(x);
-}
+WHET_INLINE float ToFloat(float x) { return x; }
+WHET_INLINE float ToFloat(int8_t x) { return static_cast<float>(x); }
+WHET_INLINE float ToFloat(uint8_t x) { return static_cast<float>(x); }
 
 // dst becomes the rectangle, dense. May write a vector over its end, and read one over src's.
 template <typename T>
@@ -302,13 +235,10 @@ void Spread(float* dst, const T* src, const Rectangle& at) {
 }
 void Spread(DType type, float* dst, const void* base, int64_t offset, const Rectangle& at) {
   switch (type) {
-    case DType::kI8:
-      return Spread(dst, static_cast<const int8_t*>(base) + offset, at);
+    case DType::kI8: return Spread(dst, static_cast<const int8_t*>(base) + offset, at);
     case DType::kU8:
-    case DType::kBool:
-      return Spread(dst, static_cast<const uint8_t*>(base) + offset, at);
-    default:
-      return Spread(dst, static_cast<const float*>(base) + offset, at);
+    case DType::kBool: return Spread(dst, static_cast<const uint8_t*>(base) + offset, at);
+    default: return Spread(dst, static_cast<const float*>(base) + offset, at);
   }
 }
 

@@ -45,9 +45,7 @@ WHET_INLINE ExpParts ReduceExp(F32 x) {
 }
 
 // 2^n for -126 <= n <= 127.
-WHET_INLINE F32 PowerOfTwo(I32 n) {
-  return AsF32((n + 127) << 23);
-}
+WHET_INLINE F32 PowerOfTwo(I32 n) { return AsF32((n + 127) << 23); }
 
 WHET_INLINE F32 Exp(F32 x) {
   // Beyond these the result is 0 or infinity. NaN is second, so it stays.
@@ -155,9 +153,7 @@ WHET_INLINE F32 Log1p(F32 x) {
 }
 
 // log(1 + e^x)
-WHET_INLINE F32 Softplus(F32 x) {
-  return Max(Zero(), x) + Log1p(Exp(-Abs(x)));
-}
+WHET_INLINE F32 Softplus(F32 x) { return Max(Zero(), x) + Log1p(Exp(-Abs(x))); }
 
 // --- The ones that take a detour through double
 // ---------------------------------------------------------------
@@ -274,11 +270,7 @@ WHET_INLINE F32 SinOfQuarters(F32 x, int32_t quarter) {
   }
   return quarter == 0 ? Select(x == 0.0f, x, y) : y;  // keeps the sign of zero
 }
-WHET_INLINE F32 Sin(F32 x) {
-  return SinOfQuarters(x, 0);
-}
-WHET_INLINE F32 Cos(F32 x) {
-  return SinOfQuarters(x, 1);
-}
+WHET_INLINE F32 Sin(F32 x) { return SinOfQuarters(x, 0); }
+WHET_INLINE F32 Cos(F32 x) { return SinOfQuarters(x, 1); }
 
 }  // namespace whet::kernels::WHET_ISA

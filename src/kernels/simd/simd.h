@@ -159,9 +159,7 @@ WHET_INLINE F32 Floor(F32 a) {
   return a;
 #endif
 }
-WHET_INLINE F32 Ceil(F32 a) {
-  return -Floor(-a);
-}
+WHET_INLINE F32 Ceil(F32 a) { return -Floor(-a); }
 
 WHET_INLINE float ReduceAdd(F32 a) {
 #if defined(__AVX512F__)
