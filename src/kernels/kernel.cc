@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/move/copy.h"
 #include "kernels/pool/pool.h"
 
 namespace whet::kernels {
@@ -16,6 +17,7 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 constexpr AppendRowsFn kFamilies[] = {
     elementwise::AppendRows,
     pool::AppendRows,
+    copy::AppendRows,
     nullptr,
 };
 
