@@ -32,6 +32,9 @@ struct OnnxSpelling {
   // Builds the equivalent in our Graph, out of this and other operators. Null: same inputs, outputs and
   // attributes.
   Status (*import)(ForeignNode& node, GraphBuilder& builder) = nullptr;
+  // Inputs that these versions cannot do without; -1: as many as OpDef::min_inputs. The importer checks it,
+  // so an import function may use them unasked.
+  int min_inputs = -1;
 };
 struct TfliteSpelling {
   std::string_view builtin;  // "CONV_2D"; a custom operator is "CUSTOM:Name"
