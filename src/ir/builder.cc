@@ -28,6 +28,26 @@ std::vector<Value*> GraphBuilder::EmitNode(std::string_view op, std::span<Value*
   return results;
 }
 
+Value* GraphBuilder::EmitFolded(std::string_view op, std::initializer_list<Value*> inputs,
+                                Attributes attributes) {
+  Value* result = Emit(op, inputs, std::move(attributes));
+  std::vector<TensorPtr> tensors;
+  std::string_view name = "const";
+  for (const Value* input : inputs) {
+    if (input != nullptr && !input->IsConstant()) return result;
+    tensors.push_back(input != nullptr ? input->constant() : nullptr);
+    if (tensors.size() == 1 && input != nullptr) name = input->name();
+  }
+  if (!ok()) return result;
+  auto folded = EvaluateNode(*result->producer(), tensors);
+  if (!folded.ok()) {
+    Fail(folded.TakeStatus());
+    return &bad_;
+  }
+  graph_.RemoveNode(result->producer());
+  return Const((*folded)[0], name);
+}
+
 Value* GraphBuilder::Const(std::shared_ptr<const Constant> constant, std::string_view name) {
   return graph_.AddConstant(graph_.UniqueName(name), std::move(constant));
 }
@@ -43,34 +63,20 @@ Value* GraphBuilder::Int(int64_t value, std::string_view name) {
 Value* GraphBuilder::Scalar(double value, DType dtype, std::string_view name) {
   const auto make = [&]<typename T>(T typed) { return Const(Constant::Copy(dtype, Shape{}, &typed), name); };
   switch (dtype) {
-    case DType::kF32:
-      return make(static_cast<float>(value));
-    case DType::kF64:
-      return make(value);
-    case DType::kF16:
-      return make(F32ToF16(static_cast<float>(value)));
-    case DType::kBF16:
-      return make(F32ToBF16(static_cast<float>(value)));
-    case DType::kI8:
-      return make(static_cast<int8_t>(value));
-    case DType::kU8:
-      return make(static_cast<uint8_t>(value));
-    case DType::kBool:
-      return make(static_cast<uint8_t>(value != 0));
-    case DType::kI16:
-      return make(static_cast<int16_t>(value));
-    case DType::kU16:
-      return make(static_cast<uint16_t>(value));
-    case DType::kI32:
-      return make(static_cast<int32_t>(value));
-    case DType::kU32:
-      return make(static_cast<uint32_t>(value));
-    case DType::kI64:
-      return make(static_cast<int64_t>(value));
-    case DType::kU64:
-      return make(static_cast<uint64_t>(value));
-    default:
-      break;
+    case DType::kF32: return make(static_cast<float>(value));
+    case DType::kF64: return make(value);
+    case DType::kF16: return make(F32ToF16(static_cast<float>(value)));
+    case DType::kBF16: return make(F32ToBF16(static_cast<float>(value)));
+    case DType::kI8: return make(static_cast<int8_t>(value));
+    case DType::kU8: return make(static_cast<uint8_t>(value));
+    case DType::kBool: return make(static_cast<uint8_t>(value != 0));
+    case DType::kI16: return make(static_cast<int16_t>(value));
+    case DType::kU16: return make(static_cast<uint16_t>(value));
+    case DType::kI32: return make(static_cast<int32_t>(value));
+    case DType::kU32: return make(static_cast<uint32_t>(value));
+    case DType::kI64: return make(static_cast<int64_t>(value));
+    case DType::kU64: return make(static_cast<uint64_t>(value));
+    default: break;
   }
   Fail(Error(Code::kUnsupported, "a scalar constant of type %s", std::string(DTypeName(dtype)).c_str()));
   return &bad_;
@@ -97,16 +103,7 @@ Value* GraphBuilder::Transpose(Value* x, std::span<const int64_t> perm) {
     }
     if (composed.size() == inner.size() && IsIdentity(composed)) return producer->input(0);
   }
-  Value* result = Emit("Transpose", {x}, {{"perm", std::vector<int64_t>(perm.begin(), perm.end())}});
-  if (!x->IsConstant() || !ok()) return result;
-  const TensorPtr input = x->constant();
-  auto folded = EvaluateNode(*result->producer(), {&input, 1});
-  if (!folded.ok()) {
-    Fail(folded.TakeStatus());
-    return &bad_;
-  }
-  graph_.RemoveNode(result->producer());
-  return Const((*folded)[0], x->name() + ":t");
+  return EmitFolded("Transpose", {x}, {{"perm", std::vector<int64_t>(perm.begin(), perm.end())}});
 }
 
 Value* GraphBuilder::ToChannelsLast(Value* x) {

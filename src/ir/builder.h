@@ -36,6 +36,9 @@ class GraphBuilder {
                                Attributes attributes = {},
                                std::vector<std::unique_ptr<Graph>> subgraphs = {});
 
+  // Emit, except that a node with constant inputs only is computed at once.
+  Value* EmitFolded(std::string_view op, std::initializer_list<Value*> inputs, Attributes attributes = {});
+
   Value* Const(std::shared_ptr<const Constant> constant, std::string_view name = "const");
   Value* Ints(std::span<const int64_t> values, std::string_view name = "const");  // i64[n]
   Value* Ints(std::initializer_list<int64_t> values, std::string_view name = "const") {

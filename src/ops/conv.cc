@@ -1,0 +1,210 @@
+#include "ops/activation_common.h"
+#include "ops/spatial_common.h"
+#include "ops/typed_common.h"
+
+namespace whet::ops {
+namespace {
+
+enum Input : size_t { kX, kW, kB, kResidual, kSlope };
+
+// What the kernel's sizes say; unknown ones are an error, since weights of unknown shape don't occur.
+Result<std::vector<int64_t>> KernelOf(const Type& w) {
+  std::vector<int64_t> kernel;
+  for (int i = 1; i + 1 < w.rank(); ++i) {
+    if (!w.dims[static_cast<size_t>(i)].known()) {
+      return Error(Code::kUnsupported, "weights %s whose kernel size is not known", ToString(w).c_str());
+    }
+    kernel.push_back(w.dims[static_cast<size_t>(i)].lo);
+  }
+  return kernel;
+}
+
+Status Infer(InferContext& context) {
+  WHET_RETURN_IF_ERROR(ReadActivation(context.attributes()).TakeStatus());
+  const Type& x = context.input(kX);
+  const Type& w = context.input(kW);
+  if (!x.ranked || !w.ranked) {
+    context.SetOutput(0, Type::Unranked(x.dtype));
+    return {};
+  }
+  if (x.rank() < 3 || x.rank() != w.rank()) {
+    return Error(Code::kBadFile,
+                 "input %s and weights %s must have the same number of dimensions, at least 3",
+                 ToString(x).c_str(), ToString(w).c_str());
+  }
+  const int64_t group = context.attributes().Int("group", 1);
+  const Dim& outputs = w.dims[0];
+  if (group < 1 || (outputs.known() && outputs.lo % group != 0)) {
+    return Error(Code::kBadFile, "group is %lld but the weights have %s outputs",
+                 static_cast<long long>(group), ToString(outputs).c_str());
+  }
+  const Dim channels = w.dims.back() * Dim(group);
+  if (channels.known() && x.dims.back().known() && channels.lo != x.dims.back().lo) {
+    return Error(Code::kBadFile, "the input %s has %lld channels but the weights %s (group %lld) need %lld",
+                 ToString(x).c_str(), static_cast<long long>(x.dims.back().lo), ToString(w).c_str(),
+                 static_cast<long long>(group), static_cast<long long>(channels.lo));
+  }
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelOf(w));
+  WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.attributes(), kernel));
+  std::vector<Dim> dims = {x.dims[0]};
+  for (size_t i = 0; i < kernel.size(); ++i) {
+    const Dim& size = x.dims[i + 1];
+    if (size.known() && window.OutputSize(i, size.lo) < 0) {
+      return Error(Code::kBadFile, "the kernel %lld (dilated %lld) is larger than the padded input %s",
+                   static_cast<long long>(kernel[i]), static_cast<long long>(window.extent(i)),
+                   ToString(x).c_str());
+    }
+    dims.push_back(window.OutputDim(i, size));
+  }
+  dims.push_back(outputs);
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+// Weights are first put in the order [group][tap][input channel][output channel], so that the inner loop runs
+// over neighbours; of a depthwise convolution, over channels.
+template <typename T>
+Status Run(ReferenceContext& context) {
+  const Shape& xs = context.input(kX).shape;
+  const Shape& ws = context.input(kW).shape;
+  const Shape& ys = context.output(0).shape;
+  const T* x = InputArray<T>(context, kX);
+  const T* w = InputArray<T>(context, kW);
+  const T* b = InputArray<T>(context, kB);
+  const T* residual = InputArray<T>(context, kResidual);
+  const T* slope = InputArray<T>(context, kSlope);
+  T* y = OutputArray<T>(context, 0);
+  WHET_ASSIGN_OR_RETURN(const Activation activation, ReadActivation(context.attributes()));
+  WHET_ASSIGN_OR_RETURN(Window window, ReadWindow(context.attributes(), SpatialDims(ws)));
+  window.Resolve(SpatialDims(xs));
+
+  const int64_t group = context.attributes().Int("group", 1);
+  const int64_t outputs = ws[0];
+  const int64_t group_outputs = outputs / group;
+  const int64_t group_inputs = ws.back();
+  const int64_t channels = xs.back();
+  int64_t taps = 1;
+  for (int64_t size : window.kernel) taps *= size;
+  const bool depthwise = group_inputs == 1 && group_outputs == 1;
+
+  T* packed = context.Scratch<T>(ws.elements()).data();
+  for (int64_t o = 0; o < outputs; ++o) {
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      for (int64_t c = 0; c < group_inputs; ++c) {
+        const int64_t to = depthwise ? tap * outputs + o
+                                     : ((o / group_outputs * taps + tap) * group_inputs + c) * group_outputs +
+                                           o % group_outputs;
+        packed[to] = w[(o * taps + tap) * group_inputs + c];
+      }
+    }
+  }
+
+  int64_t in_positions = 1;
+  for (int64_t size : SpatialDims(xs)) in_positions *= size;
+  T* sums = context.Scratch<T>(outputs).data();
+  for (int64_t n = 0; n < xs[0]; ++n) {
+    const T* image = x + n * in_positions * channels;
+    ForPositions(SpatialDims(ys), [&](const int64_t* position, int64_t) {
+      for (int64_t o = 0; o < outputs; ++o) sums[o] = b != nullptr ? b[o] : T{0};
+      ForTaps(window, SpatialDims(xs), position, [&](int64_t tap, int64_t offset) {
+        const T* pixel = image + offset * channels;
+        if (depthwise) {
+          const T* weights = packed + tap * outputs;
+          for (int64_t o = 0; o < outputs; ++o) sums[o] += pixel[o] * weights[o];
+          return;
+        }
+        for (int64_t g = 0; g < group; ++g) {
+          T* sum = sums + g * group_outputs;
+          for (int64_t c = 0; c < group_inputs; ++c) {
+            const T value = pixel[g * group_inputs + c];
+            const T* weights = packed + ((g * taps + tap) * group_inputs + c) * group_outputs;
+            for (int64_t o = 0; o < group_outputs; ++o) sum[o] += value * weights[o];
+          }
+        }
+      });
+      for (int64_t o = 0; o < outputs; ++o) {
+        if (residual != nullptr) sums[o] += *residual++;
+        *y++ = activation.kind == ActivationKind::kNone
+                   ? sums[o]
+                   : static_cast<T>(Activate(activation, static_cast<double>(sums[o]),
+                                             slope != nullptr ? static_cast<double>(slope[o]) : 0));
+      }
+    });
+  }
+  StoreArray(context, 0, y - ys.elements());
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  return context.input(kX).dtype == DType::kF32 ? Run<float>(context) : Run<double>(context);
+}
+
+int64_t Macs(const Node& node) {
+  const Shape w = node.input(kW)->type.ToShape();
+  return node.output()->type.ToShape().elements() * (w.elements() / std::max<int64_t>(1, w[0]));
+}
+
+Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
+  Value* weights = node.input(1);
+  const int rank = weights->type.ranked ? weights->type.rank() : node.input(0)->type.rank();
+  if (rank < 3) return node.Unsupported("an input whose number of dimensions is not known or below 3");
+  RequireRank(node.input(0), rank);
+  RequireRank(weights, rank);
+  if (node.input(0)->type.rank() != rank) {
+    return Error(Code::kBadFile, "the input has %d dimensions but the weights have %d",
+                 node.input(0)->type.rank(), rank);
+  }
+  Value* x = builder.ToChannelsLast(node.input(0));
+  Value* w = builder.ToChannelsLast(weights);
+  WHET_RETURN_IF_ERROR(builder.TakeStatus());
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelOf(w->type));
+  if (const auto given = node.attributes.Ints("kernel_shape");
+      !given.empty() && !std::equal(given.begin(), given.end(), kernel.begin(), kernel.end())) {
+    return Error(Code::kBadFile, "kernel_shape does not match the weights %s",
+                 ToString(weights->type).c_str());
+  }
+  WHET_RETURN_IF_ERROR(ResolveAutoPad(node.attributes, x, kernel));
+  node.attributes.Remove("kernel_shape");
+  Value* y = node.HasInput(2) ? builder.Emit("Conv", {x, w, node.input(2)}, std::move(node.attributes))
+                              : builder.Emit("Conv", {x, w}, std::move(node.attributes));
+  node.SetResult(0, builder.ToChannelsFirst(y));
+  return builder.TakeStatus();
+}
+
+Status ExportOnnx(const Node& node, OnnxSink& sink) {
+  Attributes attributes = node.attributes;
+  RemoveAttributes(attributes, {"activation", "alpha", "beta"});
+  std::vector<std::string> inputs = {sink.ChannelsFirst(node.input(kX)), sink.ChannelsFirst(node.input(kW))};
+  if (node.input(kB) != nullptr) inputs.push_back(sink.NameOf(node.input(kB)));
+  const std::string result = sink.DefineFromChannelsFirst(node.output());
+  const bool more = HasEpilogue(node, kResidual);
+  const std::string sum = more ? sink.Fresh("conv") : result;
+  sink.Node("Conv", inputs, std::span(&sum, 1), attributes);
+  return more ? ExportEpilogue(node, sink, sum, kResidual, true, result) : Status();
+}
+
+constexpr AttributeDef kAttributes[] = {
+    {"strides", AttributeKind::kInts}, {"dilations", AttributeKind::kInts},
+    {"pads", AttributeKind::kInts},    {"auto_pad", AttributeKind::kString},
+    {"group", AttributeKind::kInt},    {"activation", AttributeKind::kString},
+    {"alpha", AttributeKind::kFloat},  {"beta", AttributeKind::kFloat},
+};
+constexpr OnnxSpelling kOnnx[] = {{.op_type = "Conv", .import = ImportOnnx}};
+
+}  // namespace
+
+extern const OpDef op_conv;
+const OpDef op_conv = {
+    .name = "Conv",
+    .summary = "Convolution with optional bias, residual and activation; weights [O, k1 … kk, C/group]",
+    .min_inputs = 2,
+    .max_inputs = 5,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .macs = Macs,
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,225 @@
+#include "ops/activation_common.h"
+#include "ops/elementwise_common.h"
+#include "ops/typed_common.h"
+
+namespace whet::ops {
+namespace {
+
+enum Input : size_t { kA, kB, kBias, kResidual, kSlope };
+
+Status Infer(InferContext& context) {
+  WHET_RETURN_IF_ERROR(ReadActivation(context.attributes()).TakeStatus());
+  const Type& a = context.input(kA);
+  const Type& b = context.input(kB);
+  if (a.dtype != b.dtype) {
+    return Error(Code::kBadFile, "the operands are %s and %s; they must be of one type", ToString(a).c_str(),
+                 ToString(b).c_str());
+  }
+  if (!a.ranked || !b.ranked) {
+    context.SetOutput(0, Type::Unranked(a.dtype));
+    return {};
+  }
+  const auto mismatch = [&] {
+    return Error(Code::kBadFile, "matrices %s and %s cannot be multiplied", ToString(a).c_str(),
+                 ToString(b).c_str());
+  };
+  if (a.rank() == 0 || b.rank() == 0) return mismatch();
+  std::vector<Dim> left = a.dims, right = b.dims;
+  if (a.rank() == 1) left.insert(left.begin(), Dim(1));
+  if (b.rank() == 1) right.push_back(Dim(1));
+  if (context.attributes().Int("transpose_a") != 0 && a.rank() > 1) std::swap(left.end()[-1], left.end()[-2]);
+  if (context.attributes().Int("transpose_b") != 0 && b.rank() > 1) {
+    std::swap(right.end()[-1], right.end()[-2]);
+  }
+  const Dim& inner = left.back();
+  const Dim& other = right.end()[-2];
+  if (inner.lo > other.hi || other.lo > inner.hi) return mismatch();
+  auto batch = BroadcastDims({left.data(), left.size() - 2}, {right.data(), right.size() - 2});
+  if (!batch.ok()) return mismatch();
+  std::vector<Dim> dims = std::move(*batch);
+  if (a.rank() > 1) dims.push_back(left.end()[-2]);
+  if (b.rank() > 1) dims.push_back(right.back());
+  context.SetOutput(0, Type(a.dtype, std::move(dims)));
+  return {};
+}
+
+// One operand as a stack of matrices.
+struct Matrices {
+  Shape batch;
+  int64_t rows = 1, columns = 1;  // of the matrix as multiplied
+  bool transposed = false;        // memory holds columns x rows
+};
+
+Matrices Describe(const Shape& shape, bool transpose, bool left) {
+  Matrices m;
+  if (shape.rank() == 1) {
+    (left ? m.columns : m.rows) = shape[0];
+    return m;
+  }
+  m.batch = Shape(shape.dims().first(static_cast<size_t>(shape.rank() - 2)));
+  m.rows = shape[shape.rank() - 2];
+  m.columns = shape[shape.rank() - 1];
+  m.transposed = transpose;
+  if (transpose) std::swap(m.rows, m.columns);
+  return m;
+}
+
+template <typename T>
+Status Run(ReferenceContext& context) {
+  const Matrices a = Describe(context.input(kA).shape, context.attributes().Int("transpose_a") != 0, true);
+  const Matrices b = Describe(context.input(kB).shape, context.attributes().Int("transpose_b") != 0, false);
+  const T* left = InputArray<T>(context, kA);
+  const T* right = InputArray<T>(context, kB);
+  T* y = OutputArray<T>(context, 0);
+  const int64_t m = a.rows, k = a.columns, n = b.columns;
+  const Shape& ys = context.output(0).shape;
+  // The output's leading dimensions: broadcast from both operands'.
+  Shape batch;
+  const int batch_rank = std::max(a.batch.rank(), b.batch.rank());
+  for (int i = 0; i < batch_rank; ++i) batch.push_back(ys[i]);
+
+  T* row = context.Scratch<T>(k).data();
+  T* to = y;
+  for (IndexWalk walk(batch, {BroadcastStrides(a.batch, batch), BroadcastStrides(b.batch, batch)});
+       !walk.done(); walk.Next()) {
+    const T* a_matrix = left + walk.offset(0) * m * k;
+    const T* b_matrix = right + walk.offset(1) * k * n;
+    for (int64_t i = 0; i < m; ++i, to += n) {
+      for (int64_t p = 0; p < k; ++p) row[p] = a.transposed ? a_matrix[p * m + i] : a_matrix[i * k + p];
+      if (b.transposed) {
+        for (int64_t j = 0; j < n; ++j) to[j] = DotProduct(row, b_matrix + j * k, k);
+        continue;
+      }
+      for (int64_t j = 0; j < n; ++j) to[j] = 0;
+      for (int64_t p = 0; p < k; ++p) {
+        const T value = row[p];
+        const T* b_row = b_matrix + p * n;
+        for (int64_t j = 0; j < n; ++j) to[j] += value * b_row[j];
+      }
+    }
+  }
+
+  const T* bias = InputArray<T>(context, kBias);
+  const T* slope = InputArray<T>(context, kSlope);
+  const T* residual = InputArray<T>(context, kResidual);
+  WHET_ASSIGN_OR_RETURN(const Activation activation, ReadActivation(context.attributes()));
+  const int64_t count = ys.elements();
+  const bool one_slope = slope != nullptr && context.input(kSlope).elements() == 1;
+  for (int64_t i = 0; i < count; ++i) {
+    if (bias != nullptr) y[i] += bias[i % n];
+    if (residual != nullptr) y[i] += residual[i];
+    if (activation.kind == ActivationKind::kNone) continue;
+    const double factor = slope != nullptr ? static_cast<double>(slope[one_slope ? 0 : i % n]) : 0;
+    y[i] = static_cast<T>(Activate(activation, static_cast<double>(y[i]), factor));
+  }
+  StoreArray(context, 0, y);
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const DType dtype = context.input(kA).dtype;
+  if (!IsFloat(dtype)) return Run<int64_t>(context);
+  return dtype == DType::kF32 ? Run<float>(context) : Run<double>(context);
+}
+
+int64_t Macs(const Node& node) {
+  const Shape a = node.input(kA)->type.ToShape();
+  const bool transposed = node.attributes.Int("transpose_a") != 0 && a.rank() > 1;
+  return node.output()->type.ToShape().elements() * a[a.rank() - (transposed ? 2 : 1)];
+}
+
+// y = alpha * a' * b' + beta * c.
+Status ImportGemm(ForeignNode& node, GraphBuilder& builder) {
+  Attributes attributes;
+  if (node.attributes.Int("transA") != 0) attributes.Set("transpose_a", int64_t{1});
+  if (node.attributes.Int("transB") != 0) attributes.Set("transpose_b", int64_t{1});
+  const double alpha = node.attributes.Float("alpha", 1);
+  const double beta = node.attributes.Float("beta", 1);
+  Value* a = node.input(0);
+  Value* b = node.input(1);
+  Value* c = node.input(2);
+  if (c != nullptr && beta != 1) c = builder.EmitFolded("Mul", {c, builder.Scalar(beta, c->type.dtype)});
+  if (c != nullptr && alpha == 1 && c->type.IsStatic()) {
+    // A constant [1, N] is a bias [N] too.
+    const Shape shape = c->type.ToShape();
+    const int64_t n = shape.elements();
+    const bool is_row = shape.rank() == 1 || (shape.rank() == 2 && shape[0] == 1);
+    const Dim columns = b->type.rank() == 2 ? b->type.dims[attributes.Has("transpose_b") ? 0 : 1] : Dim();
+    if (is_row && columns.known() && columns.lo == n && (shape.rank() == 1 || c->IsConstant())) {
+      if (shape.rank() == 2) {
+        const auto& constant = c->constant();
+        c = builder.Const(Constant::Refer(constant->dtype(), Shape{n}, constant->view().data, constant),
+                          c->name());
+      }
+      node.SetResult(0, builder.Emit("MatMul", {a, b, c}, std::move(attributes)));
+      return builder.TakeStatus();
+    }
+  }
+  Value* y = builder.Emit("MatMul", {a, b}, std::move(attributes));
+  if (alpha != 1) y = builder.Emit("Mul", {y, builder.Scalar(alpha, y->type.dtype)});
+  if (c != nullptr) y = builder.Emit("Add", {y, c});
+  node.SetResult(0, y);
+  return builder.TakeStatus();
+}
+
+std::string ExportTransposed(const Value* x, bool transpose, OnnxSink& sink) {
+  if (!transpose || x->type.rank() < 2) return sink.NameOf(x);
+  std::vector<int64_t> perm;
+  for (int i = 0; i < x->type.rank(); ++i) perm.push_back(i);
+  std::swap(perm.end()[-1], perm.end()[-2]);
+  std::string result = sink.Fresh("transposed");
+  sink.Node("Transpose", {sink.NameOf(x)}, {result}, {{"perm", std::move(perm)}});
+  return result;
+}
+
+Status ExportOnnx(const Node& node, OnnxSink& sink) {
+  const Value* a = node.input(kA);
+  const Value* b = node.input(kB);
+  const Value* bias = node.input(kBias);
+  const bool transpose_a = node.attributes.Int("transpose_a") != 0;
+  const bool transpose_b = node.attributes.Int("transpose_b") != 0;
+  const bool more = HasEpilogue(node, kResidual);
+  const std::string result = sink.NameOf(node.output());
+  const std::string sum = more ? sink.Fresh("matmul") : result;
+  if (a->type.rank() == 2 && b->type.rank() == 2 && (transpose_a || transpose_b || bias != nullptr)) {
+    std::vector<std::string> inputs = {sink.NameOf(a), sink.NameOf(b)};
+    if (bias != nullptr) inputs.push_back(sink.NameOf(bias));
+    sink.Node("Gemm", inputs, std::span(&sum, 1),
+              {{"transA", int64_t{transpose_a}}, {"transB", int64_t{transpose_b}}});
+  } else {
+    if ((transpose_a && !a->type.ranked) || (transpose_b && !b->type.ranked)) {
+      return Error(Code::kUnsupported, "a transposed operand whose number of dimensions is not known");
+    }
+    const std::string left = ExportTransposed(a, transpose_a, sink);
+    const std::string right = ExportTransposed(b, transpose_b, sink);
+    const std::string product = bias != nullptr ? sink.Fresh("product") : sum;
+    sink.Node("MatMul", {left, right}, {product});
+    if (bias != nullptr) sink.Node("Add", {product, sink.NameOf(bias)}, {sum});
+  }
+  return more ? ExportEpilogue(node, sink, sum, kResidual, false, result) : Status();
+}
+
+constexpr AttributeDef kAttributes[] = {
+    {"transpose_a", AttributeKind::kInt},   {"transpose_b", AttributeKind::kInt},
+    {"activation", AttributeKind::kString}, {"alpha", AttributeKind::kFloat},
+    {"beta", AttributeKind::kFloat},
+};
+constexpr OnnxSpelling kOnnx[] = {{"MatMul"}, {.op_type = "Gemm", .import = ImportGemm}};
+
+}  // namespace
+
+extern const OpDef op_matmul;
+const OpDef op_matmul = {
+    .name = "MatMul",
+    .summary = "Matrix product of stacks of matrices, with optional bias, residual and activation",
+    .min_inputs = 2,
+    .max_inputs = 5,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .macs = Macs,
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,161 @@
+#include "ops/elements_common.h"
+#include "ops/spatial_common.h"
+
+namespace whet::ops {
+namespace {
+
+enum Input : size_t { kX, kPads, kValue, kAxes };
+
+struct Padding {
+  int64_t begin = 0, end = 0;
+};
+
+// One entry a dimension of the input. `axes` null: all.
+Result<std::vector<Padding>> PaddingOf(int rank, std::span<const int64_t> pads,
+                                       const std::vector<int64_t>* axes) {
+  std::vector<int64_t> all;
+  for (int i = 0; axes == nullptr && i < rank; ++i) all.push_back(i);
+  if (axes == nullptr) axes = &all;
+  if (pads.size() != 2 * axes->size()) {
+    return Error(Code::kBadFile, "pads has %zu entries but %zu axes need %zu", pads.size(), axes->size(),
+                 2 * axes->size());
+  }
+  std::vector<Padding> padding(static_cast<size_t>(rank));
+  for (size_t i = 0; i < axes->size(); ++i) {
+    const int axis = NormalizeAxis((*axes)[i], rank);
+    if (axis < 0) {
+      return Error(Code::kBadFile, "axis %lld is not one of %d dimensions",
+                   static_cast<long long>((*axes)[i]), rank);
+    }
+    constexpr int64_t kLargest = int64_t{1} << 40;
+    const int64_t begin = pads[i], end = pads[i + axes->size()];
+    if (begin < -kLargest || begin > kLargest || end < -kLargest || end > kLargest) {
+      return Error(Code::kBadFile, "pads has an entry beyond all bounds");
+    }
+    padding[static_cast<size_t>(axis)] = {begin, end};
+  }
+  return padding;
+}
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(kX);
+  const std::string_view mode = context.attributes().String("mode", "constant");
+  if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap") {
+    return Error(Code::kBadFile, "mode is '%s'", std::string(mode).c_str());
+  }
+  if (!x.ranked) {
+    context.SetOutput(0, x);
+    return {};
+  }
+  std::vector<int64_t> pads, axes;
+  const bool has_axes = context.HasInput(kAxes);
+  if (!context.IntValues(kPads, &pads) || (has_axes && !context.IntValues(kAxes, &axes))) {
+    context.SetOutput(0, Type(x.dtype, std::vector<Dim>(x.dims.size())));
+    return {};
+  }
+  WHET_ASSIGN_OR_RETURN(const auto padding, PaddingOf(x.rank(), pads, has_axes ? &axes : nullptr));
+  std::vector<Dim> dims;
+  for (size_t i = 0; i < padding.size(); ++i) {
+    const int64_t sum = padding[i].begin + padding[i].end;
+    Dim dim = x.dims[i] + Dim(sum);
+    if (x.dims[i].known() && dim.lo < 0) {
+      return Error(Code::kBadFile, "pads cut %lld from dimension %zu of %s", static_cast<long long>(-sum), i,
+                   ToString(x).c_str());
+    }
+    dim.lo = std::max<int64_t>(dim.lo, 0);
+    if (!x.dims[i].bounded()) dim.hi = Dim::kUnbounded;
+    dims.push_back(std::move(dim));
+  }
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+// The input's position that output position `at` (counted from the input's start) shows; -1 for the constant.
+int64_t Source(int64_t at, int64_t size, std::string_view mode) {
+  if (at >= 0 && at < size) return at;
+  if (mode == "constant" || size == 0) return -1;
+  if (mode == "edge") return at < 0 ? 0 : size - 1;
+  if (mode == "wrap") return (at % size + size) % size;
+  if (size == 1) return 0;
+  const int64_t period = 2 * (size - 1);
+  const int64_t phase = (at % period + period) % period;
+  return phase < size ? phase : period - phase;
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& x = context.input(kX);
+  const TensorView& y = context.output(0);
+  const int rank = x.shape.rank();
+  std::vector<int64_t> pads, axes;
+  for (int64_t i = 0; i < context.input(kPads).elements(); ++i)
+    pads.push_back(LoadInt(context.input(kPads), i));
+  const bool has_axes = context.HasInput(kAxes);
+  for (int64_t i = 0; has_axes && i < context.input(kAxes).elements(); ++i) {
+    axes.push_back(LoadInt(context.input(kAxes), i));
+  }
+  WHET_ASSIGN_OR_RETURN(const auto padding, PaddingOf(rank, pads, has_axes ? &axes : nullptr));
+  const std::string_view mode = context.attributes().String("mode", "constant");
+  const auto strides = StridesOf(x.shape);
+
+  // For each dimension, the input's offset of every output position; -1 for the constant.
+  std::vector<std::vector<int64_t>> offsets(static_cast<size_t>(rank));
+  for (int d = 0; d < rank; ++d) {
+    const auto axis = static_cast<size_t>(d);
+    for (int64_t i = 0; i < y.shape[d]; ++i) {
+      const int64_t source = Source(i - padding[axis].begin, x.shape[d], mode);
+      offsets[axis].push_back(source < 0 ? -1 : source * strides[axis]);
+    }
+  }
+  const TensorView zero{x.dtype, Shape{1}, context.Scratch(8)};
+  StoreInt(zero, 0, 0);
+  const TensorView& fill =
+      context.HasInput(kValue) && context.input(kValue).elements() > 0 ? context.input(kValue) : zero;
+  int64_t to = 0;
+  for (IndexWalk walk(y.shape, {}); !walk.done(); walk.Next(), ++to) {
+    int64_t from = 0;
+    for (int d = 0; d < rank && from >= 0; ++d) {
+      const int64_t offset = offsets[static_cast<size_t>(d)][static_cast<size_t>(walk.index()[d])];
+      from = offset < 0 ? -1 : from + offset;
+    }
+    if (from < 0) {
+      CopyElement(fill, 0, y, to);
+    } else {
+      CopyElement(x, from, y, to);
+    }
+  }
+  return {};
+}
+
+// Before opset 11 pads and the value are attributes.
+Status ImportAttributes(ForeignNode& node, GraphBuilder& builder) {
+  Value* x = node.input(0);
+  Value* pads = builder.Ints(node.attributes.Ints("pads"));
+  const double value = node.attributes.Float("value");
+  Attributes attributes;
+  attributes.Set("mode", std::string(node.attributes.String("mode", "constant")));
+  Value* y = value != 0 ? builder.Emit("Pad", {x, pads, builder.Scalar(value, x->type.dtype)}, attributes)
+                        : builder.Emit("Pad", {x, pads}, attributes);
+  node.SetResult(0, y);
+  return builder.TakeStatus();
+}
+
+constexpr AttributeDef kAttributes[] = {{"mode", AttributeKind::kString}};
+constexpr OnnxSpelling kOnnx[] = {{.op_type = "Pad", .since = 11},
+                                  {.op_type = "Pad", .since = 2, .until = 10, .import = ImportAttributes}};
+
+}  // namespace
+
+extern const OpDef op_pad;
+const OpDef op_pad = {
+    .name = "Pad",
+    .summary = "Adds to (or cuts from) the ends of dimensions: constant, edge, reflect or wrap",
+    .min_inputs = 2,
+    .max_inputs = 4,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .value_inputs = 1u << kPads | 1u << kAxes,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops
