@@ -10,6 +10,7 @@ build=(
   libflatbuffers-dev flatbuffers-compiler
   nlohmann-json3-dev libcli11-dev
   libpng-dev libjpeg-dev zlib1g-dev
+  libsndfile1-dev libsamplerate0-dev libzip-dev
 )
 test=(
   git libgtest-dev libgmock-dev libonnx-testdata
