@@ -33,98 +33,50 @@ void StoreNibble(const TensorView& view, int64_t index, int value) {
 
 void StoreDouble(const TensorView& view, int64_t i, double value) {
   switch (view.dtype) {
-    case DType::kUndefined:
-      return;
-    case DType::kF32:
-      view.as<float>()[i] = static_cast<float>(value);
-      return;
-    case DType::kF16:
-      view.as<uint16_t>()[i] = F32ToF16(static_cast<float>(value));
-      return;
-    case DType::kBF16:
-      view.as<uint16_t>()[i] = F32ToBF16(static_cast<float>(value));
-      return;
-    case DType::kF64:
-      view.as<double>()[i] = value;
-      return;
-    case DType::kI8:
-      view.as<int8_t>()[i] = ToInteger<int8_t>(value);
-      return;
-    case DType::kU8:
-      view.as<uint8_t>()[i] = ToInteger<uint8_t>(value);
-      return;
-    case DType::kI16:
-      view.as<int16_t>()[i] = ToInteger<int16_t>(value);
-      return;
-    case DType::kU16:
-      view.as<uint16_t>()[i] = ToInteger<uint16_t>(value);
-      return;
-    case DType::kI32:
-      view.as<int32_t>()[i] = ToInteger<int32_t>(value);
-      return;
-    case DType::kU32:
-      view.as<uint32_t>()[i] = ToInteger<uint32_t>(value);
-      return;
-    case DType::kI64:
-      view.as<int64_t>()[i] = ToInteger<int64_t>(value);
-      return;
-    case DType::kU64:
-      view.as<uint64_t>()[i] = ToInteger<uint64_t>(value);
-      return;
-    case DType::kBool:
-      view.as<uint8_t>()[i] = value != 0 ? 1 : 0;
-      return;
-    case DType::kI4:
-      StoreNibble(view, i, std::clamp<int>(ToInteger<int8_t>(value), -8, 7));
-      return;
-    case DType::kU4:
-      StoreNibble(view, i, std::min<int>(ToInteger<uint8_t>(value), 15));
-      return;
+    case DType::kUndefined: return;
+    case DType::kF32: view.as<float>()[i] = static_cast<float>(value); return;
+    case DType::kF16: view.as<uint16_t>()[i] = F32ToF16(static_cast<float>(value)); return;
+    case DType::kBF16: view.as<uint16_t>()[i] = F32ToBF16(static_cast<float>(value)); return;
+    case DType::kF64: view.as<double>()[i] = value; return;
+    case DType::kI8: view.as<int8_t>()[i] = ToInteger<int8_t>(value); return;
+    case DType::kU8: view.as<uint8_t>()[i] = ToInteger<uint8_t>(value); return;
+    case DType::kI16: view.as<int16_t>()[i] = ToInteger<int16_t>(value); return;
+    case DType::kU16: view.as<uint16_t>()[i] = ToInteger<uint16_t>(value); return;
+    case DType::kI32: view.as<int32_t>()[i] = ToInteger<int32_t>(value); return;
+    case DType::kU32: view.as<uint32_t>()[i] = ToInteger<uint32_t>(value); return;
+    case DType::kI64: view.as<int64_t>()[i] = ToInteger<int64_t>(value); return;
+    case DType::kU64: view.as<uint64_t>()[i] = ToInteger<uint64_t>(value); return;
+    case DType::kBool: view.as<uint8_t>()[i] = value != 0 ? 1 : 0; return;
+    case DType::kI4: StoreNibble(view, i, std::clamp<int>(ToInteger<int8_t>(value), -8, 7)); return;
+    case DType::kU4: StoreNibble(view, i, std::min<int>(ToInteger<uint8_t>(value), 15)); return;
   }
 }
 
-bool Is64BitInteger(DType dtype) {
-  return dtype == DType::kI64 || dtype == DType::kU64;
-}
+bool Is64BitInteger(DType dtype) { return dtype == DType::kI64 || dtype == DType::kU64; }
 
 }  // namespace
 
 double ElementAsDouble(const TensorView& view, int64_t i) {
   switch (view.dtype) {
-    case DType::kUndefined:
-      return 0;
-    case DType::kF32:
-      return static_cast<double>(view.as<const float>()[i]);
-    case DType::kF16:
-      return static_cast<double>(F16ToF32(view.as<const uint16_t>()[i]));
-    case DType::kBF16:
-      return static_cast<double>(BF16ToF32(view.as<const uint16_t>()[i]));
-    case DType::kF64:
-      return view.as<const double>()[i];
-    case DType::kI8:
-      return view.as<const int8_t>()[i];
-    case DType::kU8:
-      return view.as<const uint8_t>()[i];
-    case DType::kI16:
-      return view.as<const int16_t>()[i];
-    case DType::kU16:
-      return view.as<const uint16_t>()[i];
-    case DType::kI32:
-      return view.as<const int32_t>()[i];
-    case DType::kU32:
-      return view.as<const uint32_t>()[i];
-    case DType::kI64:
-      return static_cast<double>(view.as<const int64_t>()[i]);
-    case DType::kU64:
-      return static_cast<double>(view.as<const uint64_t>()[i]);
-    case DType::kBool:
-      return view.as<const uint8_t>()[i] != 0 ? 1 : 0;
+    case DType::kUndefined: return 0;
+    case DType::kF32: return static_cast<double>(view.as<const float>()[i]);
+    case DType::kF16: return static_cast<double>(F16ToF32(view.as<const uint16_t>()[i]));
+    case DType::kBF16: return static_cast<double>(BF16ToF32(view.as<const uint16_t>()[i]));
+    case DType::kF64: return view.as<const double>()[i];
+    case DType::kI8: return view.as<const int8_t>()[i];
+    case DType::kU8: return view.as<const uint8_t>()[i];
+    case DType::kI16: return view.as<const int16_t>()[i];
+    case DType::kU16: return view.as<const uint16_t>()[i];
+    case DType::kI32: return view.as<const int32_t>()[i];
+    case DType::kU32: return view.as<const uint32_t>()[i];
+    case DType::kI64: return static_cast<double>(view.as<const int64_t>()[i]);
+    case DType::kU64: return static_cast<double>(view.as<const uint64_t>()[i]);
+    case DType::kBool: return view.as<const uint8_t>()[i] != 0 ? 1 : 0;
     case DType::kI4: {
       const int bits = Nibble(view, i);
       return bits >= 8 ? bits - 16 : bits;
     }
-    case DType::kU4:
-      return Nibble(view, i);
+    case DType::kU4: return Nibble(view, i);
   }
   return 0;
 }

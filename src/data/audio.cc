@@ -23,9 +23,7 @@ struct Memory {
   sf_count_t position = 0;
 };
 
-sf_count_t Length(void* user) {
-  return static_cast<sf_count_t>(static_cast<Memory*>(user)->bytes.size());
-}
+sf_count_t Length(void* user) { return static_cast<sf_count_t>(static_cast<Memory*>(user)->bytes.size()); }
 
 sf_count_t Seek(sf_count_t offset, int whence, void* user) {
   auto* memory = static_cast<Memory*>(user);
@@ -43,32 +41,22 @@ sf_count_t Read(void* target, sf_count_t count, void* user) {
   return count;
 }
 
-sf_count_t RefuseWrite(const void*, sf_count_t, void*) {
-  return 0;
-}
+sf_count_t RefuseWrite(const void*, sf_count_t, void*) { return 0; }
 
-sf_count_t Tell(void* user) {
-  return static_cast<Memory*>(user)->position;
-}
+sf_count_t Tell(void* user) { return static_cast<Memory*>(user)->position; }
 
 // Bytes of one sample in the file; 0 for encodings that are not read.
 int SampleSize(int format) {
   switch (format & SF_FORMAT_SUBMASK) {
     case SF_FORMAT_PCM_U8:
     case SF_FORMAT_ULAW:
-    case SF_FORMAT_ALAW:
-      return 1;
-    case SF_FORMAT_PCM_16:
-      return 2;
-    case SF_FORMAT_PCM_24:
-      return 3;
+    case SF_FORMAT_ALAW: return 1;
+    case SF_FORMAT_PCM_16: return 2;
+    case SF_FORMAT_PCM_24: return 3;
     case SF_FORMAT_PCM_32:
-    case SF_FORMAT_FLOAT:
-      return 4;
-    case SF_FORMAT_DOUBLE:
-      return 8;
-    default:
-      return 0;
+    case SF_FORMAT_FLOAT: return 4;
+    case SF_FORMAT_DOUBLE: return 8;
+    default: return 0;
   }
 }
 
@@ -76,9 +64,7 @@ struct CloseSound {
   void operator()(SNDFILE* file) const { sf_close(file); }
 };
 
-Status NoMemory() {
-  return Error(Code::kOutOfMemory, "there is no memory for the sound");
-}
+Status NoMemory() { return Error(Code::kOutOfMemory, "there is no memory for the sound"); }
 
 }  // namespace
 

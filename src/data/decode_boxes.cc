@@ -21,20 +21,14 @@ Status BadShape(const char* what, const Values& values) {
                DimsText(values).c_str(), what);
 }
 
-float Sigmoid(float x) {
-  return 1.0f / (1.0f + std::exp(-std::clamp(x, -100.0f, 100.0f)));
-}
+float Sigmoid(float x) { return 1.0f / (1.0f + std::exp(-std::clamp(x, -100.0f, 100.0f))); }
 
 Box ToCorners(const float* v, BoxFormat format) {
   switch (format) {
-    case BoxFormat::kCorners:
-      return {v[0], v[1], v[2], v[3]};
-    case BoxFormat::kCornersYx:
-      return {v[1], v[0], v[3], v[2]};
-    case BoxFormat::kCenter:
-      return {v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2};
-    case BoxFormat::kCenterYx:
-      return {v[1] - v[3] / 2, v[0] - v[2] / 2, v[1] + v[3] / 2, v[0] + v[2] / 2};
+    case BoxFormat::kCorners: return {v[0], v[1], v[2], v[3]};
+    case BoxFormat::kCornersYx: return {v[1], v[0], v[3], v[2]};
+    case BoxFormat::kCenter: return {v[0] - v[2] / 2, v[1] - v[3] / 2, v[0] + v[2] / 2, v[1] + v[3] / 2};
+    case BoxFormat::kCenterYx: return {v[1] - v[3] / 2, v[0] - v[2] / 2, v[1] + v[3] / 2, v[0] + v[2] / 2};
   }
   return {};
 }

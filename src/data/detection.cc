@@ -32,9 +32,7 @@ Detection WeightedMean(const Detection& best, const std::vector<const Detection*
 
 }  // namespace
 
-float Box::Area() const {
-  return right > left && bottom > top ? (right - left) * (bottom - top) : 0;
-}
+float Box::Area() const { return right > left && bottom > top ? (right - left) * (bottom - top) : 0; }
 
 float IntersectionOverUnion(const Box& a, const Box& b) {
   const Box both{std::max(a.left, b.left), std::max(a.top, b.top), std::min(a.right, b.right),

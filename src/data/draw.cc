@@ -31,24 +31,25 @@ void Fill(Image* image, int64_t left, int64_t top, int64_t right, int64_t bottom
 }
 
 // The part of the segment within the picture and a margin (Liang-Barsky), so that the length of what is drawn
-// is bounded by the picture. False if there is none.
-bool ClipLine(const Image& image, float margin, Point* from, Point* to) {
-  float first = 0, last = 1;
-  const float dx = to->x - from->x;
-  const float dy = to->y - from->y;
-  const auto clip = [&](float direction, float distance) {
+// is bounded by the picture. In double, since ends far outside would lose the pixels inside. False if there
+// is none.
+bool ClipLine(const Image& image, double margin, Point* from, Point* to) {
+  const double x = static_cast<double>(from->x), y = static_cast<double>(from->y);
+  const double dx = static_cast<double>(to->x) - x, dy = static_cast<double>(to->y) - y;
+  double first = 0, last = 1;
+  const auto clip = [&](double direction, double distance) {
     if (direction == 0) return distance >= 0;
-    const float t = distance / direction;
+    const double t = distance / direction;
     if (direction < 0) first = std::max(first, t);
     if (direction > 0) last = std::min(last, t);
     return first <= last;
   };
-  if (!clip(-dx, from->x + margin) || !clip(dx, static_cast<float>(image.width) + margin - from->x) ||
-      !clip(-dy, from->y + margin) || !clip(dy, static_cast<float>(image.height) + margin - from->y)) {
+  if (!clip(-dx, x + margin) || !clip(dx, image.width + margin - x) || !clip(-dy, y + margin) ||
+      !clip(dy, image.height + margin - y)) {
     return false;
   }
-  *to = {from->x + last * dx, from->y + last * dy};
-  *from = {from->x + first * dx, from->y + first * dy};
+  *from = {static_cast<float>(x + first * dx), static_cast<float>(y + first * dy)};
+  *to = {static_cast<float>(x + last * dx), static_cast<float>(y + last * dy)};
   return true;
 }
 
@@ -63,7 +64,7 @@ Color ColorOf(int label) {
 
 void DrawLine(Image* image, Point from, Point to, Color color, int thickness) {
   if (!std::isfinite(from.x + from.y + to.x + to.y)) return;
-  if (!ClipLine(*image, static_cast<float>(thickness), &from, &to)) return;
+  if (!ClipLine(*image, thickness, &from, &to)) return;
   const float steps = std::ceil(std::max({std::abs(to.x - from.x), std::abs(to.y - from.y), 1.0f}));
   for (int i = 0; i <= static_cast<int>(steps); ++i) {
     const float t = static_cast<float>(i) / steps;

@@ -29,9 +29,7 @@ Result<Image> Image::Create(int width, int height, int channels) {
   return image;
 }
 
-bool LooksLikeImage(std::span<const std::byte> bytes) {
-  return LooksLikePng(bytes) || LooksLikeJpeg(bytes);
-}
+bool LooksLikeImage(std::span<const std::byte> bytes) { return LooksLikePng(bytes) || LooksLikeJpeg(bytes); }
 
 Result<Image> DecodeImage(std::span<const std::byte> bytes) {
   if (LooksLikePng(bytes)) return DecodePng(bytes);

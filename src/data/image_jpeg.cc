@@ -107,16 +107,10 @@ void Read(j_decompress_ptr jpeg, Job* job) {
   jpeg_read_header(jpeg, TRUE);
   job->orientation = Orientation(jpeg);
   switch (jpeg->jpeg_color_space) {
-    case JCS_GRAYSCALE:
-      jpeg->out_color_space = JCS_GRAYSCALE;
-      break;
+    case JCS_GRAYSCALE: jpeg->out_color_space = JCS_GRAYSCALE; break;
     case JCS_CMYK:
-    case JCS_YCCK:
-      jpeg->out_color_space = JCS_CMYK;
-      break;
-    default:
-      jpeg->out_color_space = JCS_RGB;
-      break;
+    case JCS_YCCK: jpeg->out_color_space = JCS_CMYK; break;
+    default: jpeg->out_color_space = JCS_RGB; break;
   }
   jpeg->dct_method = JDCT_ISLOW;
   if (!PrepareImage(jpeg, job)) return;

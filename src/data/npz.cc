@@ -135,6 +135,8 @@ Status AddEntry(zip_t* archive, const std::string& name, std::span<const std::by
 }  // namespace
 
 Result<std::vector<NamedArray>> ParseNpz(std::span<const std::byte> bytes) {
+  // libzip takes no bytes at all for an archive without entries.
+  if (bytes.empty()) return Error(Code::kBadFile, "is not an .npz (zip) file: it is empty");
   ZipError error;
   Source source(zip_source_buffer_create(bytes.data(), bytes.size(), 0, error.get()));
   if (source == nullptr) return Error(Code::kOutOfMemory, "%s", error.text());

@@ -16,9 +16,7 @@ std::string DimsText(const std::vector<int64_t>& dims) {
   return text.empty() ? "scalar" : text;
 }
 
-bool IsChannelCount(int64_t dim) {
-  return dim == 1 || dim == 3 || dim == 4;
-}
+bool IsChannelCount(int64_t dim) { return dim == 1 || dim == 3 || dim == 4; }
 
 // The model's dimensions by their meaning; -1 where free.
 struct Axes {
@@ -50,7 +48,8 @@ Result<Axes> FindAxes(const ImagePreprocess& settings, const InputSpec& input) {
                    "or layout=nchw",
                    DimsText(input.dims).c_str());
     }
-    axes.layout = first ? Layout::kNchw : Layout::kNhwc;
+    // A dimension of 1 may as well be a side of one pixel, so one of 3 or 4 tells more.
+    axes.layout = first && (!last || dims[1] > 1 || dims[3] == 1) ? Layout::kNchw : Layout::kNhwc;
   }
   const bool nchw = axes.layout == Layout::kNchw;
   axes.batch = dims[0] < 0 ? 1 : dims[0];

@@ -28,32 +28,16 @@ Result<Array> RandomArray(DType dtype, const Shape& shape, uint64_t seed) {
     const float unit = static_cast<float>(bits >> 40) * 0x1p-23f - 1.0f;
     const uint64_t digit = (bits >> 32) * 10 >> 32;
     switch (dtype) {
-      case DType::kF32:
-        view.as<float>()[i] = unit;
-        break;
-      case DType::kF16:
-        view.as<uint16_t>()[i] = F32ToF16(unit);
-        break;
-      case DType::kBF16:
-        view.as<uint16_t>()[i] = F32ToBF16(unit);
-        break;
-      case DType::kF64:
-        view.as<double>()[i] = static_cast<double>(unit);
-        break;
-      case DType::kBool:
-        view.as<uint8_t>()[i] = static_cast<uint8_t>(bits >> 63);
-        break;
+      case DType::kF32: view.as<float>()[i] = unit; break;
+      case DType::kF16: view.as<uint16_t>()[i] = F32ToF16(unit); break;
+      case DType::kBF16: view.as<uint16_t>()[i] = F32ToBF16(unit); break;
+      case DType::kF64: view.as<double>()[i] = static_cast<double>(unit); break;
+      case DType::kBool: view.as<uint8_t>()[i] = static_cast<uint8_t>(bits >> 63); break;
       case DType::kI16:
-      case DType::kU16:
-        view.as<uint16_t>()[i] = static_cast<uint16_t>(digit);
-        break;
+      case DType::kU16: view.as<uint16_t>()[i] = static_cast<uint16_t>(digit); break;
       case DType::kI32:
-      case DType::kU32:
-        view.as<uint32_t>()[i] = static_cast<uint32_t>(digit);
-        break;
-      default:
-        view.as<uint64_t>()[i] = digit;
-        break;
+      case DType::kU32: view.as<uint32_t>()[i] = static_cast<uint32_t>(digit); break;
+      default: view.as<uint64_t>()[i] = digit; break;
     }
   }
   return array;

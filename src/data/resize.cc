@@ -29,9 +29,7 @@ struct Axis {
   std::vector<float> weights;
 };
 
-float Triangle(float x) {
-  return std::max(0.0f, 1.0f - std::abs(x));
-}
+float Triangle(float x) { return std::max(0.0f, 1.0f - std::abs(x)); }
 
 float CatmullRom(float x) {
   x = std::abs(x);
@@ -87,9 +85,7 @@ Axis MakeAxis(int from, int to, Interpolation interpolation) {
   return axis;
 }
 
-uint8_t ToByte(float value) {
-  return static_cast<uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f));
-}
+uint8_t ToByte(float value) { return static_cast<uint8_t>(std::clamp(value + 0.5f, 0.0f, 255.0f)); }
 
 }  // namespace
 

@@ -158,9 +158,7 @@ void SettingsWriter::Add(std::string_view key, std::string_view word) {
   text_ += word;
 }
 
-void SettingsWriter::Add(std::string_view key, float value) {
-  Add(key, Shortest(value));
-}
+void SettingsWriter::Add(std::string_view key, float value) { Add(key, Shortest(value)); }
 
 void SettingsWriter::Add(std::string_view key, const std::vector<int>& values) {
   std::string list;
