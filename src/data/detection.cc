@@ -1,6 +1,7 @@
 #include "data/detection.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 namespace whet::data {
@@ -44,8 +45,14 @@ float IntersectionOverUnion(const Box& a, const Box& b) {
 
 std::vector<Detection> SuppressNonMaxima(std::vector<Detection> detections, Suppression suppression,
                                          float threshold) {
-  std::stable_sort(detections.begin(), detections.end(),
-                   [](const Detection& a, const Detection& b) { return a.score > b.score; });
+  // Equal scores keep the model's order.
+  std::vector<std::pair<float, size_t>> order;
+  for (size_t i = 0; i < detections.size(); ++i) order.emplace_back(-detections[i].score, i);
+  std::sort(order.begin(), order.end());
+  std::vector<Detection> sorted;
+  sorted.reserve(detections.size());
+  for (const auto& [score, i] : order) sorted.push_back(std::move(detections[i]));
+  detections = std::move(sorted);
   if (suppression == Suppression::kNone) return detections;
   if (detections.size() > kMaxCandidates) detections.resize(kMaxCandidates);
   std::vector<Detection> kept;
