@@ -4,7 +4,10 @@
 
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/move/copy.h"
+#include "kernels/move/gather.h"
+#include "kernels/move/pad.h"
 #include "kernels/pool/pool.h"
+#include "kernels/reduce/reduce.h"
 
 namespace whet::kernels {
 
@@ -17,7 +20,10 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 constexpr AppendRowsFn kFamilies[] = {
     elementwise::AppendRows,
     pool::AppendRows,
+    reduce::AppendRows,
     copy::AppendRows,
+    gather::AppendRows,
+    pad::AppendRows,
     nullptr,
 };
 

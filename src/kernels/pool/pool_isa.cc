@@ -31,7 +31,7 @@ WHET_INLINE Taps ClipTaps(int64_t start, int64_t kernel, int64_t dilation, int64
 
 struct MaxOp {
   static F32 Start() { return Set1(-__builtin_inff()); }
-  // What is not a number is kept.
+  // What is not a number is passed over.
   static F32 Step(F32 acc, F32 x) { return Max(x, acc); }
   static F32 Finish(F32 acc, F32) { return acc; }
 };
