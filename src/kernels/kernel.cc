@@ -6,8 +6,11 @@
 #include "kernels/move/copy.h"
 #include "kernels/move/gather.h"
 #include "kernels/move/pad.h"
+#include "kernels/normalize/group_norm.h"
+#include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/softmax/softmax.h"
 
 namespace whet::kernels {
 
@@ -21,6 +24,9 @@ constexpr AppendRowsFn kFamilies[] = {
     elementwise::AppendRows,
     pool::AppendRows,
     reduce::AppendRows,
+    softmax::AppendRows,
+    row_norm::AppendRows,
+    group_norm::AppendRows,
     copy::AppendRows,
     gather::AppendRows,
     pad::AppendRows,
