@@ -17,7 +17,7 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return ImportTfliteBinary("Add", node, builder);
 }
 
-constexpr OnnxSpelling kOnnx[] = {{"Add", 7}};
+constexpr OnnxSpelling kOnnx[] = {{"Add", 1, 6, "", ImportLegacyBroadcast}, {"Add", 7}};
 constexpr TfliteSpelling kTflite[] = {{"ADD", ImportTflite}};
 
 }  // namespace

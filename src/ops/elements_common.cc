@@ -21,45 +21,29 @@ void StoreNibble(const TensorView& view, int64_t i, int64_t value) {
 
 double LoadFloat(const TensorView& view, int64_t i) {
   switch (view.dtype) {
-    case DType::kF32:
-      return static_cast<double>(view.as<float>()[i]);
-    case DType::kF64:
-      return view.as<double>()[i];
-    case DType::kF16:
-      return static_cast<double>(F16ToF32(view.as<uint16_t>()[i]));
-    case DType::kBF16:
-      return static_cast<double>(BF16ToF32(view.as<uint16_t>()[i]));
-    case DType::kU64:
-      return static_cast<double>(view.as<uint64_t>()[i]);
-    default:
-      return static_cast<double>(LoadInt(view, i));
+    case DType::kF32: return static_cast<double>(view.as<float>()[i]);
+    case DType::kF64: return view.as<double>()[i];
+    case DType::kF16: return static_cast<double>(F16ToF32(view.as<uint16_t>()[i]));
+    case DType::kBF16: return static_cast<double>(BF16ToF32(view.as<uint16_t>()[i]));
+    case DType::kU64: return static_cast<double>(view.as<uint64_t>()[i]);
+    default: return static_cast<double>(LoadInt(view, i));
   }
 }
 
 int64_t LoadInt(const TensorView& view, int64_t i) {
   switch (view.dtype) {
-    case DType::kI8:
-      return view.as<int8_t>()[i];
+    case DType::kI8: return view.as<int8_t>()[i];
     case DType::kBool:
-    case DType::kU8:
-      return view.as<uint8_t>()[i];
-    case DType::kI16:
-      return view.as<int16_t>()[i];
-    case DType::kU16:
-      return view.as<uint16_t>()[i];
-    case DType::kI32:
-      return view.as<int32_t>()[i];
-    case DType::kU32:
-      return view.as<uint32_t>()[i];
-    case DType::kI64:
-      return view.as<int64_t>()[i];
-    case DType::kU64:
-      return static_cast<int64_t>(view.as<uint64_t>()[i]);
+    case DType::kU8: return view.as<uint8_t>()[i];
+    case DType::kI16: return view.as<int16_t>()[i];
+    case DType::kU16: return view.as<uint16_t>()[i];
+    case DType::kI32: return view.as<int32_t>()[i];
+    case DType::kU32: return view.as<uint32_t>()[i];
+    case DType::kI64: return view.as<int64_t>()[i];
+    case DType::kU64: return static_cast<int64_t>(view.as<uint64_t>()[i]);
     case DType::kI4:
-    case DType::kU4:
-      return LoadNibble(view, i);
-    case DType::kUndefined:
-      return 0;
+    case DType::kU4: return LoadNibble(view, i);
+    case DType::kUndefined: return 0;
     default: {
       // The bounds are the largest doubles inside i64's range; NaN becomes 0.
       const double value = LoadFloat(view, i);
@@ -71,21 +55,11 @@ int64_t LoadInt(const TensorView& view, int64_t i) {
 
 void StoreFloat(const TensorView& view, int64_t i, double value) {
   switch (view.dtype) {
-    case DType::kF32:
-      view.as<float>()[i] = static_cast<float>(value);
-      break;
-    case DType::kF64:
-      view.as<double>()[i] = value;
-      break;
-    case DType::kF16:
-      view.as<uint16_t>()[i] = F32ToF16(static_cast<float>(value));
-      break;
-    case DType::kBF16:
-      view.as<uint16_t>()[i] = F32ToBF16(static_cast<float>(value));
-      break;
-    case DType::kBool:
-      view.as<uint8_t>()[i] = value != 0;
-      break;
+    case DType::kF32: view.as<float>()[i] = static_cast<float>(value); break;
+    case DType::kF64: view.as<double>()[i] = value; break;
+    case DType::kF16: view.as<uint16_t>()[i] = F32ToF16(static_cast<float>(value)); break;
+    case DType::kBF16: view.as<uint16_t>()[i] = F32ToBF16(static_cast<float>(value)); break;
+    case DType::kBool: view.as<uint8_t>()[i] = value != 0; break;
     case DType::kU64:
       if (value >= 0x1p63) {
         view.as<uint64_t>()[i] = value < 0x1p64 ? static_cast<uint64_t>(value) : UINT64_MAX;
@@ -101,41 +75,19 @@ void StoreFloat(const TensorView& view, int64_t i, double value) {
 
 void StoreInt(const TensorView& view, int64_t i, int64_t value) {
   switch (view.dtype) {
-    case DType::kI8:
-      view.as<int8_t>()[i] = static_cast<int8_t>(value);
-      break;
-    case DType::kU8:
-      view.as<uint8_t>()[i] = static_cast<uint8_t>(value);
-      break;
-    case DType::kBool:
-      view.as<uint8_t>()[i] = value != 0;
-      break;
-    case DType::kI16:
-      view.as<int16_t>()[i] = static_cast<int16_t>(value);
-      break;
-    case DType::kU16:
-      view.as<uint16_t>()[i] = static_cast<uint16_t>(value);
-      break;
-    case DType::kI32:
-      view.as<int32_t>()[i] = static_cast<int32_t>(value);
-      break;
-    case DType::kU32:
-      view.as<uint32_t>()[i] = static_cast<uint32_t>(value);
-      break;
-    case DType::kI64:
-      view.as<int64_t>()[i] = value;
-      break;
-    case DType::kU64:
-      view.as<uint64_t>()[i] = static_cast<uint64_t>(value);
-      break;
+    case DType::kI8: view.as<int8_t>()[i] = static_cast<int8_t>(value); break;
+    case DType::kU8: view.as<uint8_t>()[i] = static_cast<uint8_t>(value); break;
+    case DType::kBool: view.as<uint8_t>()[i] = value != 0; break;
+    case DType::kI16: view.as<int16_t>()[i] = static_cast<int16_t>(value); break;
+    case DType::kU16: view.as<uint16_t>()[i] = static_cast<uint16_t>(value); break;
+    case DType::kI32: view.as<int32_t>()[i] = static_cast<int32_t>(value); break;
+    case DType::kU32: view.as<uint32_t>()[i] = static_cast<uint32_t>(value); break;
+    case DType::kI64: view.as<int64_t>()[i] = value; break;
+    case DType::kU64: view.as<uint64_t>()[i] = static_cast<uint64_t>(value); break;
     case DType::kI4:
-    case DType::kU4:
-      StoreNibble(view, i, value);
-      break;
-    case DType::kUndefined:
-      break;
-    default:
-      StoreFloat(view, i, static_cast<double>(value));
+    case DType::kU4: StoreNibble(view, i, value); break;
+    case DType::kUndefined: break;
+    default: StoreFloat(view, i, static_cast<double>(value));
   }
 }
 
@@ -148,6 +100,23 @@ void CopyElement(const TensorView& from, int64_t i, const TensorView& to, int64_
   const auto size = static_cast<size_t>(bits / 8);
   std::memcpy(to.as<char>() + static_cast<size_t>(j) * size, from.as<char>() + static_cast<size_t>(i) * size,
               size);
+}
+
+void CopyElements(const TensorView& from, int64_t i, const TensorView& to, int64_t j, int64_t count) {
+  const int bits = BitsOf(from.dtype);
+  if (bits == 4) {
+    for (int64_t k = 0; k < count; ++k) StoreNibble(to, j + k, LoadNibble(from, i + k));
+    return;
+  }
+  const int64_t size = bits / 8;
+  if (count > 0)
+    std::memcpy(to.as<char>() + j * size, from.as<char>() + i * size, static_cast<size_t>(count * size));
+}
+
+std::vector<int64_t> IntsOf(const TensorView& view) {
+  std::vector<int64_t> values(static_cast<size_t>(view.elements()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = LoadInt(view, static_cast<int64_t>(i));
+  return values;
 }
 
 IndexWalk::IndexWalk(const Shape& shape, std::vector<std::vector<int64_t>> strides)

@@ -17,8 +17,13 @@ int64_t LoadInt(const TensorView& view, int64_t i);
 // Rounds to the type once; integers wrap.
 void StoreFloat(const TensorView& view, int64_t i, double value);
 void StoreInt(const TensorView& view, int64_t i, int64_t value);
+// All elements of an integer tensor.
+std::vector<int64_t> IntsOf(const TensorView& view);
 // Copies one element between tensors of the same type.
 void CopyElement(const TensorView& from, int64_t i, const TensorView& to, int64_t j);
+
+// Copies `count` successive elements between tensors of the same type.
+void CopyElements(const TensorView& from, int64_t i, const TensorView& to, int64_t j, int64_t count);
 
 // Walks the row-major indices of `shape`, carrying the matching flat offset into each of several tensors that
 // are given by strides (0 where a dimension is broadcast).

@@ -1,6 +1,7 @@
 #include "ops/elementwise_common.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "ops/elements_common.h"
 
@@ -42,6 +43,13 @@ Result<Type> BroadcastInputs(const InferContext& context, DType dtype) {
 
 Status InferSameType(InferContext& context) {
   context.SetOutput(0, context.input(0));
+  return {};
+}
+
+Status InferUnaryToBool(InferContext& context) {
+  Type type = context.input(0);
+  type.dtype = DType::kBool;
+  context.SetOutput(0, std::move(type));
   return {};
 }
 
@@ -88,20 +96,52 @@ Status UnaryReference(ReferenceContext& context, double (*f)(double), int64_t (*
   return {};
 }
 
-Status BinaryReference(ReferenceContext& context, double (*f)(double, double),
-                       int64_t (*g)(int64_t, int64_t)) {
+Status BinaryReference(ReferenceContext& context, double (*f)(double, double), int64_t (*g)(int64_t, int64_t),
+                       uint64_t (*h)(uint64_t, uint64_t)) {
   const TensorView& a = context.input(0);
   const TensorView& b = context.input(1);
   const TensorView& y = context.output(0);
   const bool integral = !IsFloat(a.dtype);
+  const bool unsigned_64 = a.dtype == DType::kU64 && h != nullptr;
   int64_t i = 0;
   for (IndexWalk walk(y.shape, {BroadcastStrides(a.shape, y.shape), BroadcastStrides(b.shape, y.shape)});
        !walk.done(); walk.Next(), ++i) {
-    if (integral) {
+    if (unsigned_64) {
+      StoreInt(y, i,
+               static_cast<int64_t>(h(a.as<uint64_t>()[walk.offset(0)], b.as<uint64_t>()[walk.offset(1)])));
+    } else if (integral) {
       StoreInt(y, i, g(LoadInt(a, walk.offset(0)), LoadInt(b, walk.offset(1))));
     } else {
       StoreFloat(y, i, f(LoadFloat(a, walk.offset(0)), LoadFloat(b, walk.offset(1))));
     }
+  }
+  return {};
+}
+
+Status VariadicReference(ReferenceContext& context, double (*f)(double, double),
+                         int64_t (*g)(int64_t, int64_t), uint64_t (*h)(uint64_t, uint64_t)) {
+  const TensorView& y = context.output(0);
+  const bool unsigned_64 = y.dtype == DType::kU64 && h != nullptr;
+  std::vector<std::vector<int64_t>> strides;
+  for (size_t k = 0; k < context.input_count(); ++k) {
+    strides.push_back(BroadcastStrides(context.input(k).shape, y.shape));
+  }
+  int64_t i = 0;
+  for (IndexWalk walk(y.shape, std::move(strides)); !walk.done(); walk.Next(), ++i) {
+    if (IsFloat(y.dtype)) {
+      double sum = LoadFloat(context.input(0), walk.offset(0));
+      for (size_t k = 1; k < context.input_count(); ++k)
+        sum = f(sum, LoadFloat(context.input(k), walk.offset(k)));
+      StoreFloat(y, i, sum);
+      continue;
+    }
+    int64_t sum = LoadInt(context.input(0), walk.offset(0));
+    for (size_t k = 1; k < context.input_count(); ++k) {
+      const int64_t next = LoadInt(context.input(k), walk.offset(k));
+      sum = unsigned_64 ? static_cast<int64_t>(h(static_cast<uint64_t>(sum), static_cast<uint64_t>(next)))
+                        : g(sum, next);
+    }
+    StoreInt(y, i, sum);
   }
   return {};
 }

@@ -426,6 +426,8 @@ Status OnnxGraphImporter::ImportNode(onnx::NodeProto& proto, Scope& scope) {
     }
     if (!poisoned) {
       Status status = Build(node, scope);
+      // What a failed builder returned lives no longer than it.
+      if (!status.ok()) node.results.clear();
       if (status.code() == Code::kUnsupported) {
         NoteUnsupported(node.op_type + ": " + std::string(status.what()), node.name);
         poisoned = true;

@@ -1,0 +1,25 @@
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return BinaryReference(context, nullptr, [](int64_t a, int64_t b) { return a ^ b; });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"BitwiseXor", 18}};
+
+}  // namespace
+
+extern const OpDef op_bitwise_xor;
+const OpDef op_bitwise_xor = {
+    .name = "BitwiseXor",
+    .summary = "Exclusive or of every bit",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = InferBroadcast,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,46 @@
+#include "ir/op_def.h"
+#include "ops/cast_common.h"
+#include "ops/onnx_dtype_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  const int64_t to = context.attributes().Int("to");
+  Type type = context.input(0);
+  type.dtype = DTypeFromOnnx(to);
+  if (type.dtype == DType::kUndefined) {
+    return Error(Code::kUnsupported,
+                 "a cast to ONNX element type %lld (strings, complex numbers and 8-bit floats "
+                 "are not supported)",
+                 static_cast<long long>(to));
+  }
+  context.SetOutput(0, std::move(type));
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  CastElements(context.input(0), context.output(0));
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {{"to", AttributeKind::kInt, true},
+                                        {"saturate", AttributeKind::kInt},
+                                        {"round_mode", AttributeKind::kString}};
+constexpr OnnxSpelling kOnnx[] = {{"Cast", 6}};
+
+}  // namespace
+
+extern const OpDef op_cast;
+const OpDef op_cast = {
+    .name = "Cast",
+    .summary = "Converts to the element type `to` (ONNX's number for it)",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return MapReference(context, [](double x) { return std::ceil(x); });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Ceil", 6}};
+
+}  // namespace
+
+extern const OpDef op_ceil;
+const OpDef op_ceil = {
+    .name = "Ceil",
+    .summary = "Smallest integer not below x",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

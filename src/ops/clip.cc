@@ -1,0 +1,60 @@
+#include "ops/elementwise_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& x = context.input(0);
+  const TensorView& y = context.output(0);
+  const bool has_low = context.HasInput(1) && context.input(1).elements() > 0;
+  const bool has_high = context.HasInput(2) && context.input(2).elements() > 0;
+  const bool is_float = IsFloat(x.dtype);
+  for (int64_t i = 0; i < y.elements(); ++i) {
+    if (is_float) {
+      double value = LoadFloat(x, i);  // NaN stays NaN
+      if (has_low && value < LoadFloat(context.input(1), 0)) value = LoadFloat(context.input(1), 0);
+      if (has_high && value > LoadFloat(context.input(2), 0)) value = LoadFloat(context.input(2), 0);
+      StoreFloat(y, i, value);
+    } else {
+      // In order for signed and unsigned types of 64 bits alike.
+      const auto less = [&](int64_t a, int64_t b) {
+        return x.dtype == DType::kU64 ? static_cast<uint64_t>(a) < static_cast<uint64_t>(b) : a < b;
+      };
+      int64_t value = LoadInt(x, i);
+      if (has_low && less(value, LoadInt(context.input(1), 0))) value = LoadInt(context.input(1), 0);
+      if (has_high && less(LoadInt(context.input(2), 0), value)) value = LoadInt(context.input(2), 0);
+      StoreInt(y, i, value);
+    }
+  }
+  return {};
+}
+
+// Before opset 11 the limits are attributes.
+Status ImportAttributes(ForeignNode& node, GraphBuilder& builder) {
+  const auto limit = [&](std::string_view name) -> Value* {
+    if (!node.attributes.Has(name)) return nullptr;
+    return builder.Scalar(node.attributes.Float(name), node.input(0)->type.dtype, name);
+  };
+  Value* low = limit("min");
+  Value* high = limit("max");
+  node.attributes = {};
+  return EmitAs("Clip", node, builder, {node.input(0), low, high});
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Clip", 6, 10, "", ImportAttributes}, {"Clip", 11}};
+
+}  // namespace
+
+extern const OpDef op_clip;
+const OpDef op_clip = {
+    .name = "Clip",
+    .summary = "min(max(x, low), high)",
+    .min_inputs = 1,
+    .max_inputs = 3,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,28 @@
+#include "ops/elementwise_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return BinaryReference(
+      context, [](double a, double b) { return a == b ? 1.0 : 0.0; },
+      [](int64_t a, int64_t b) { return int64_t{a == b}; });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Equal", 1, 6, "", ImportLegacyBroadcast}, {"Equal", 7}};
+
+}  // namespace
+
+extern const OpDef op_equal;
+const OpDef op_equal = {
+    .name = "Equal",
+    .summary = "Whether a == b",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = InferBroadcastToBool,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

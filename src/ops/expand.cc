@@ -1,0 +1,61 @@
+#include <algorithm>
+
+#include "ops/elementwise_common.h"
+#include "ops/shape_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  std::vector<int64_t> shape;
+  if (!x.ranked) {
+    context.SetOutput(0, x);
+    return {};
+  }
+  if (!context.IntValues(1, &shape)) {
+    const Dim length = LengthOf(context, 1);
+    Type type = UnknownDims(x.dtype, length.known() ? Dim(std::max<int64_t>(length.lo, x.rank())) : Dim());
+    for (int d = 0; type.ranked && d < x.rank(); ++d) {
+      // A dimension that is not 1 stays as it is.
+      const Dim& dim = x.dims[static_cast<size_t>(d)];
+      if (dim.lo > 1) type.dims[static_cast<size_t>(d + type.rank() - x.rank())] = dim;
+    }
+    context.SetOutput(0, std::move(type));
+    return {};
+  }
+  for (int64_t dim : shape) {
+    if (dim < 0) return Error(Code::kBadFile, "the shape has an entry %lld", static_cast<long long>(dim));
+  }
+  const std::vector<Dim> target(shape.begin(), shape.end());
+  WHET_ASSIGN_OR_RETURN(std::vector<Dim> dims, BroadcastDims(x.dims, target));
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& x = context.input(0);
+  const TensorView& y = context.output(0);
+  int64_t i = 0;
+  for (IndexWalk walk(y.shape, {BroadcastStrides(x.shape, y.shape)}); !walk.done(); walk.Next(), ++i)
+    CopyElement(x, walk.offset(0), y, i);
+  return {};
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Expand", 8}};
+
+}  // namespace
+
+extern const OpDef op_expand;
+const OpDef op_expand = {
+    .name = "Expand",
+    .summary = "Broadcast to (at least) the given shape",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = Infer,
+    .reference = Reference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,41 @@
+#include "ops/shape_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  if (!x.ranked) {
+    context.SetOutput(0, Type(x.dtype, {Dim(), Dim()}));
+    return {};
+  }
+  int64_t axis = context.attributes().Int("axis", 1);
+  if (axis < 0) axis += x.rank();
+  if (axis < 0 || axis > x.rank()) {
+    return Error(Code::kBadFile, "axis %lld does not exist in an input of %d dimensions",
+                 static_cast<long long>(context.attributes().Int("axis", 1)), x.rank());
+  }
+  const std::span dims(x.dims);
+  const auto split = static_cast<size_t>(axis);
+  context.SetOutput(0, Type(x.dtype, {ProductOf(dims.first(split)), ProductOf(dims.subspan(split))}));
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"Flatten"}};
+
+}  // namespace
+
+extern const OpDef op_flatten;
+const OpDef op_flatten = {
+    .name = "Flatten",
+    .summary = "Two dimensions: those before `axis`, and those from it on",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = CopyReference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

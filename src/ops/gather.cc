@@ -1,0 +1,57 @@
+#include "ops/elements_common.h"
+#include "ops/shape_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  const Type& indices = context.input(1);
+  if (!x.ranked || !indices.ranked) {
+    context.SetOutput(0, Type::Unranked(x.dtype));
+    return {};
+  }
+  WHET_ASSIGN_OR_RETURN(const int axis, AxisOf(context.attributes().Int("axis"), x.rank()));
+  std::vector<Dim> dims(x.dims.begin(), x.dims.begin() + axis);
+  dims.insert(dims.end(), indices.dims.begin(), indices.dims.end());
+  dims.insert(dims.end(), x.dims.begin() + axis + 1, x.dims.end());
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& x = context.input(0);
+  const TensorView& indices = context.input(1);
+  WHET_ASSIGN_OR_RETURN(const int axis, AxisOf(context.attributes().Int("axis"), x.shape.rank()));
+  int64_t outer = 1;
+  int64_t inner = 1;
+  for (int d = 0; d < axis; ++d) outer *= x.shape[d];
+  for (int d = axis + 1; d < x.shape.rank(); ++d) inner *= x.shape[d];
+  const int64_t size = x.shape[axis];
+  const int64_t count = indices.elements();
+  for (int64_t k = 0; k < count; ++k) {
+    WHET_ASSIGN_OR_RETURN(const int64_t index, CheckedIndex(LoadInt(indices, k), size));
+    for (int64_t o = 0; o < outer; ++o)
+      CopyElements(x, (o * size + index) * inner, context.output(0), (o * count + k) * inner, inner);
+  }
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"Gather"}};
+
+}  // namespace
+
+extern const OpDef op_gather;
+const OpDef op_gather = {
+    .name = "Gather",
+    .summary = "Slices of x along `axis`, chosen by indices",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

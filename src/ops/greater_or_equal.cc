@@ -1,0 +1,28 @@
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return BinaryReference(
+      context, [](double a, double b) { return a >= b ? 1.0 : 0.0; },
+      [](int64_t a, int64_t b) { return int64_t{a >= b}; },
+      [](uint64_t a, uint64_t b) { return uint64_t{a >= b}; });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"GreaterOrEqual", 12}};
+
+}  // namespace
+
+extern const OpDef op_greater_or_equal;
+const OpDef op_greater_or_equal = {
+    .name = "GreaterOrEqual",
+    .summary = "Whether a >= b",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = InferBroadcastToBool,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return MapReference(context, [](double x) { return std::log(x); });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Log", 6}};
+
+}  // namespace
+
+extern const OpDef op_log;
+const OpDef op_log = {
+    .name = "Log",
+    .summary = "Natural logarithm",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

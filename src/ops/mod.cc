@@ -1,0 +1,47 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+// Remainder with the sign of the divisor, as in Python.
+double FloorMod(double a, double b) {
+  const double remainder = std::fmod(a, b);
+  return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder;
+}
+
+// An integer remainder by zero has no defined value; it must not end the process.
+int64_t Remainder(int64_t a, int64_t b) { return b == 0 || b == -1 ? 0 : a % b; }
+int64_t FloorRemainder(int64_t a, int64_t b) {
+  const int64_t remainder = Remainder(a, b);
+  return remainder != 0 && (remainder < 0) != (b < 0) ? remainder + b : remainder;
+}
+uint64_t UnsignedRemainder(uint64_t a, uint64_t b) { return b == 0 ? 0 : a % b; }
+
+Status Reference(ReferenceContext& context) {
+  if (context.attributes().Int("fmod") != 0) {
+    return BinaryReference(
+        context, [](double a, double b) { return std::fmod(a, b); }, Remainder, UnsignedRemainder);
+  }
+  return BinaryReference(context, FloorMod, FloorRemainder, UnsignedRemainder);
+}
+
+constexpr AttributeDef kAttributes[] = {{"fmod", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"Mod", 10}};
+
+}  // namespace
+
+extern const OpDef op_mod;
+const OpDef op_mod = {
+    .name = "Mod",
+    .summary = "Remainder; with the sign of b, or with that of a if fmod is set",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .attributes = kAttributes,
+    .infer = InferBroadcast,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

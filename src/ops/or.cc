@@ -1,0 +1,28 @@
+#include "ops/elementwise_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return BinaryReference(
+      context, [](double a, double b) { return ((a != 0) || (b != 0)) ? 1.0 : 0.0; },
+      [](int64_t a, int64_t b) { return int64_t{(a != 0) || (b != 0)}; });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Or", 1, 6, "", ImportLegacyBroadcast}, {"Or", 7}};
+
+}  // namespace
+
+extern const OpDef op_or;
+const OpDef op_or = {
+    .name = "Or",
+    .summary = "Logical or",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .infer = InferBroadcastToBool,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,26 @@
+#include "ops/reduce_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kMin); }
+
+constexpr OnnxSpelling kOnnx[] = {{"ReduceMin", 1, 17, "", ImportAxesAttribute}, {"ReduceMin", 18}};
+
+}  // namespace
+
+extern const OpDef op_reduce_min;
+const OpDef op_reduce_min = {
+    .name = "ReduceMin",
+    .summary = "Smallest over axes",
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .attributes = kReduceAttributes,
+    .infer = InferReduce,
+    .reference = Reference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,27 @@
+#include "ops/reduce_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kSumSquare); }
+
+constexpr OnnxSpelling kOnnx[] = {{"ReduceSumSquare", 1, 17, "", ImportAxesAttribute},
+                                  {"ReduceSumSquare", 18}};
+
+}  // namespace
+
+extern const OpDef op_reduce_sum_square;
+const OpDef op_reduce_sum_square = {
+    .name = "ReduceSumSquare",
+    .summary = "Sum of squares over axes",
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .attributes = kReduceAttributes,
+    .infer = InferReduce,
+    .reference = Reference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

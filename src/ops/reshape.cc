@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include "ops/elements_common.h"
+#include "ops/shape_common.h"
+
+namespace whet::ops {
+namespace {
+
+// The dimension that -1 stands for: the product of the input's dimensions by that of the others. Dimensions
+// that occur on both sides cancel, whether they are known or not.
+Result<Dim> MissingDim(std::vector<Dim> from, std::vector<Dim> to) {
+  for (Dim& dim : to) {
+    if (dim.known() && dim.lo == 0) return Dim();
+    const auto same =
+        std::find_if(from.begin(), from.end(), [&](const Dim& other) { return other.Same(dim); });
+    if (same == from.end()) continue;
+    from.erase(same);
+    dim = Dim(1);
+  }
+  const Dim numerator = ProductOf(from);
+  const Dim denominator = ProductOf(to);
+  if (!denominator.known()) return Dim(0, numerator.hi);
+  if (numerator.known() && numerator.lo % denominator.lo != 0) {
+    return Error(Code::kBadFile, "%lld elements cannot be split into groups of %lld",
+                 static_cast<long long>(numerator.lo), static_cast<long long>(denominator.lo));
+  }
+  if (denominator.lo == 1) return numerator;
+  return Dim(CeilDiv(numerator, denominator.lo).lo, FloorDiv(numerator, denominator.lo).hi);
+}
+
+// The shape input is not known, at most its length.
+Type UnknownShape(const Type& x, const Dim& rank) {
+  Type type = UnknownDims(x.dtype, rank);
+  const Dim elements = x.ranked ? ProductOf(x.dims) : Dim();
+  // Unless there may be no elements at all, no dimension can exceed their number.
+  if (elements.lo < 1) return type;
+  for (Dim& dim : type.dims) dim = type.rank() == 1 ? elements : Dim(1, elements.hi);
+  return type;
+}
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  std::vector<int64_t> shape;
+  if (!context.IntValues(1, &shape)) {
+    context.SetOutput(0, UnknownShape(x, LengthOf(context, 1)));
+    return {};
+  }
+  const bool allow_zero = context.attributes().Int("allowzero") != 0;
+  std::vector<Dim> dims;
+  int missing = -1;
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (shape[i] == -1 && missing < 0) {
+      missing = static_cast<int>(i);
+      dims.emplace_back(1);
+    } else if (shape[i] == 0 && !allow_zero) {
+      if (x.ranked && i >= x.dims.size()) {
+        return Error(Code::kBadFile, "entry %zu of the shape is 0, but the input has %d dimensions", i,
+                     x.rank());
+      }
+      dims.push_back(x.ranked ? x.dims[i] : Dim());
+    } else if (shape[i] < 0) {
+      return Error(Code::kBadFile, "entry %zu of the shape is %lld", i, static_cast<long long>(shape[i]));
+    } else {
+      dims.emplace_back(shape[i]);
+    }
+  }
+  if (missing >= 0 && !x.ranked) {
+    dims[static_cast<size_t>(missing)] = Dim();
+  } else if (missing >= 0) {
+    WHET_ASSIGN_OR_RETURN(dims[static_cast<size_t>(missing)], MissingDim(x.dims, dims));
+  } else if (x.ranked) {
+    const Dim before = ProductOf(x.dims);
+    const Dim after = ProductOf(dims);
+    if (before.lo > after.hi || after.lo > before.hi) {
+      return Error(Code::kBadFile, "%s cannot be given the shape %s", ToString(x).c_str(),
+                   ToString(Type(x.dtype, dims)).c_str());
+    }
+  }
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  // An input without elements leaves it open what -1 is.
+  const TensorView& x = context.input(0);
+  if (context.output(0).data == nullptr || x.elements() != context.output(0).elements()) {
+    std::vector<int64_t> shape = IntsOf(context.input(1));
+    for (int64_t& dim : shape) dim = std::max<int64_t>(dim, 0);
+    if (x.elements() != 0 || shape.size() > kMaxRank) {
+      return Error(Code::kInvalidArgument, "%s cannot be reshaped as asked", x.shape.ToString().c_str());
+    }
+    WHET_RETURN_IF_ERROR(context.SetOutputShape(0, Shape(shape)));
+  }
+  return CopyReference(context);
+}
+
+constexpr AttributeDef kAttributes[] = {{"allowzero", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"Reshape", 5}};
+
+}  // namespace
+
+extern const OpDef op_reshape;
+const OpDef op_reshape = {
+    .name = "Reshape",
+    .summary = "The same elements under another shape",
+    .min_inputs = 2,
+    .max_inputs = 2,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

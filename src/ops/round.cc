@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return MapReference(context, [](double x) { return std::nearbyint(x); });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Round", 11}};
+
+}  // namespace
+
+extern const OpDef op_round;
+const OpDef op_round = {
+    .name = "Round",
+    .summary = "Nearest integer, halves to the even one",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,56 @@
+#include <algorithm>
+
+#include "ir/op_def.h"
+
+namespace whet::ops {
+namespace {
+
+struct Range {
+  int start;
+  int end;
+};
+
+Range RangeOf(const Attributes& attributes, int rank) {
+  const auto clamp = [&](int64_t value) {
+    return static_cast<int>(std::clamp<int64_t>(value < 0 ? value + rank : value, 0, rank));
+  };
+  const int start = clamp(attributes.Int("start", 0));
+  return {start, std::max(start, clamp(attributes.Int("end", rank)))};
+}
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  if (!x.ranked) {
+    context.SetOutput(0, Type(DType::kI64, {Dim(0, kMaxRank)}));
+  } else {
+    const Range range = RangeOf(context.attributes(), x.rank());
+    context.SetOutput(0, Type(DType::kI64, {Dim(range.end - range.start)}));
+  }
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const Shape& shape = context.input(0).shape;
+  const Range range = RangeOf(context.attributes(), shape.rank());
+  for (int d = range.start; d < range.end; ++d) context.output(0).as<int64_t>()[d - range.start] = shape[d];
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {{"start", AttributeKind::kInt}, {"end", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"Shape"}};
+
+}  // namespace
+
+extern const OpDef op_shape;
+const OpDef op_shape = {
+    .name = "Shape",
+    .summary = "The dimensions of x from `start` up to `end`",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return MapReference(context, [](double x) { return 1 / (1 + std::exp(-x)); });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Sigmoid", 6}};
+
+}  // namespace
+
+extern const OpDef op_sigmoid;
+const OpDef op_sigmoid = {
+    .name = "Sigmoid",
+    .summary = "1 / (1 + exp(-x))",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return MapReference(context, [](double x) { return std::sin(x); });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Sin", 7}};
+
+}  // namespace
+
+extern const OpDef op_sin;
+const OpDef op_sin = {
+    .name = "Sin",
+    .summary = "Sine",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

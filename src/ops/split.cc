@@ -1,0 +1,115 @@
+#include <algorithm>
+
+#include "ops/elements_common.h"
+#include "ops/shape_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+// The sizes of `count` pieces of equal size, of which the last may be smaller.
+Dim EqualPiece(const Dim& dim, int64_t count, int64_t i) {
+  const auto size = [&](int64_t total) {
+    const int64_t piece = CeilDiv(total, count);
+    return std::clamp<int64_t>(total - i * piece, 0, piece);
+  };
+  if (dim.known()) return Dim(size(dim.lo));
+  // The last ones grow and shrink with the total, so only the first has a useful lower bound.
+  return Dim(i == 0 ? size(dim.lo) : 0, CeilDiv(dim, count).hi);
+}
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  const auto outputs = static_cast<int64_t>(context.output_count());
+  if (!x.ranked) {
+    for (size_t i = 0; i < context.output_count(); ++i) context.SetOutput(i, x);
+    return {};
+  }
+  WHET_ASSIGN_OR_RETURN(const int axis, AxisOf(context.attributes().Int("axis"), x.rank()));
+  const Dim& total = x.dims[static_cast<size_t>(axis)];
+  std::vector<int64_t> sizes;
+  const bool known = context.IntValues(1, &sizes);
+  if (known) {
+    int64_t sum = 0;
+    for (int64_t size : sizes) {
+      if (size < 0) return Error(Code::kBadFile, "a piece has the size %lld", static_cast<long long>(size));
+      sum = SaturatingAdd(sum, std::min(size, Dim::kUnbounded));
+    }
+    if (static_cast<int64_t>(sizes.size()) < outputs || sum < total.lo || sum > total.hi) {
+      return Error(Code::kBadFile, "%zu pieces of %lld in all do not fit %lld outputs and a dimension of %s",
+                   sizes.size(), static_cast<long long>(sum), static_cast<long long>(outputs),
+                   ToString(total).c_str());
+    }
+  }
+  const int64_t count = context.attributes().Int("num_outputs", outputs);
+  if (count < outputs) {
+    return Error(Code::kBadFile, "num_outputs is %lld, but there are %lld outputs",
+                 static_cast<long long>(count), static_cast<long long>(outputs));
+  }
+  for (size_t i = 0; i < context.output_count(); ++i) {
+    Type type = x;
+    Dim& dim = type.dims[static_cast<size_t>(axis)];
+    if (known) {
+      dim = Dim(sizes[i]);
+    } else if (context.HasInput(1)) {
+      dim = Dim(0, total.hi);
+    } else {
+      dim = EqualPiece(total, count, static_cast<int64_t>(i));
+    }
+    context.SetOutput(i, std::move(type));
+  }
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& x = context.input(0);
+  WHET_ASSIGN_OR_RETURN(const int axis, AxisOf(context.attributes().Int("axis"), x.shape.rank()));
+  int64_t outer = 1;
+  for (int d = 0; d < axis; ++d) outer *= x.shape[d];
+  const int64_t row = outer == 0 ? 0 : x.elements() / outer;
+  const int64_t total = x.shape[axis];
+  const std::vector<int64_t> sizes = context.HasInput(1) ? IntsOf(context.input(1)) : std::vector<int64_t>();
+  const int64_t count = context.attributes().Int("num_outputs", static_cast<int64_t>(context.output_count()));
+  int64_t begin = 0;
+  for (size_t i = 0; i < context.output_count(); ++i) {
+    const int64_t size = sizes.empty() ? EqualPiece(Dim(total), count, static_cast<int64_t>(i)).lo : sizes[i];
+    const int64_t length = total == 0 ? 0 : row / total * size;
+    if (context.HasOutput(i)) {
+      for (int64_t k = 0; k < outer; ++k)
+        CopyElements(x, k * row + begin, context.output(i), k * length, length);
+    }
+    begin += length;
+  }
+  return {};
+}
+
+// Before opset 13 the sizes are an attribute; before opset 18 the number of outputs is implied.
+Status ImportOlder(ForeignNode& node, GraphBuilder& builder) {
+  Value* sizes = node.version < 13 ? TakeIntsAsInput(node, builder, "split") : node.input(1);
+  if (sizes == nullptr) {
+    node.attributes.Set("num_outputs", static_cast<int64_t>(node.output_names.size()));
+  }
+  return EmitAs("Split", node, builder, {node.input(0), sizes});
+}
+
+constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}, {"num_outputs", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"Split", 2, 17, "", ImportOlder}, {"Split", 18}};
+
+}  // namespace
+
+extern const OpDef op_split;
+const OpDef op_split = {
+    .name = "Split",
+    .summary = "Pieces along `axis`, of the given sizes or `num_outputs` equal ones",
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .min_outputs = 1,
+    .max_outputs = -1,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,70 @@
+#include <algorithm>
+
+#include "ops/shape_common.h"
+#include "ops/spelling_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status InferWithoutAxes(InferContext& context) {
+  const Type& x = context.input(0);
+  std::vector<Dim> dims;
+  for (const Dim& dim : x.dims) {
+    if (dim.known() && dim.lo == 1) continue;
+    if (dim.lo <= 1 && dim.hi >= 1) {
+      // Whether it goes is not known, so the rank is not either.
+      context.SetOutput(0, Type::Unranked(x.dtype));
+      return {};
+    }
+    dims.push_back(dim);
+  }
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  std::vector<int64_t> values;
+  if (!x.ranked) {
+    context.SetOutput(0, x);
+    return {};
+  }
+  if (!context.HasInput(1)) return InferWithoutAxes(context);
+  if (!context.IntValues(1, &values)) {
+    const Dim count = LengthOf(context, 1);
+    const bool fits = count.known() && count.lo <= x.rank();
+    context.SetOutput(0, UnknownDims(x.dtype, fits ? Dim(x.rank() - count.lo) : Dim()));
+    return {};
+  }
+  WHET_ASSIGN_OR_RETURN(const std::vector<int> axes, AxesOf(values, x.rank()));
+  std::vector<Dim> dims;
+  for (int d = 0; d < x.rank(); ++d) {
+    const Dim& dim = x.dims[static_cast<size_t>(d)];
+    if (std::find(axes.begin(), axes.end(), d) == axes.end()) {
+      dims.push_back(dim);
+    } else if (dim.lo > 1 || dim.hi < 1) {
+      return Error(Code::kBadFile, "dimension %d of %s is to be removed but is not 1", d,
+                   ToString(x).c_str());
+    }
+  }
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Squeeze", 1, 12, "", ImportAxesAttribute, 1}, {"Squeeze", 13}};
+
+}  // namespace
+
+extern const OpDef op_squeeze;
+const OpDef op_squeeze = {
+    .name = "Squeeze",
+    .summary = "Without the dimensions `axes`, which are 1 (absent: without all that are 1)",
+    .min_inputs = 1,
+    .max_inputs = 2,
+    .infer = Infer,
+    .reference = CopyReference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,29 @@
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return VariadicReference(
+      context, [](double a, double b) { return a + b; },
+      [](int64_t a, int64_t b) {
+        return static_cast<int64_t>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+      });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Sum", 6}};
+
+}  // namespace
+
+extern const OpDef op_sum;
+const OpDef op_sum = {
+    .name = "Sum",
+    .summary = "Elementwise sum of the inputs",
+    .min_inputs = 1,
+    .max_inputs = -1,
+    .infer = InferBroadcast,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

@@ -1,0 +1,27 @@
+#include <cmath>
+
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Reference(ReferenceContext& context) {
+  return MapReference(context, [](double x) { return std::tanh(x); });
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Tanh", 6}};
+
+}  // namespace
+
+extern const OpDef op_tanh;
+const OpDef op_tanh = {
+    .name = "Tanh",
+    .summary = "Hyperbolic tangent",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .infer = InferSameType,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

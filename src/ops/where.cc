@@ -1,0 +1,50 @@
+#include "ops/elementwise_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  if (context.input(1).dtype != context.input(2).dtype) {
+    return Error(Code::kBadFile, "inputs 1 and 2 are %s and %s; they must be of one type",
+                 std::string(DTypeName(context.input(1).dtype)).c_str(),
+                 std::string(DTypeName(context.input(2).dtype)).c_str());
+  }
+  WHET_ASSIGN_OR_RETURN(Type type, BroadcastInputs(context, context.input(1).dtype));
+  context.SetOutput(0, std::move(type));
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& condition = context.input(0);
+  const TensorView& a = context.input(1);
+  const TensorView& b = context.input(2);
+  const TensorView& y = context.output(0);
+  int64_t i = 0;
+  for (IndexWalk walk(y.shape, {BroadcastStrides(condition.shape, y.shape),
+                                BroadcastStrides(a.shape, y.shape), BroadcastStrides(b.shape, y.shape)});
+       !walk.done(); walk.Next(), ++i) {
+    if (LoadInt(condition, walk.offset(0)) != 0) {
+      CopyElement(a, walk.offset(1), y, i);
+    } else {
+      CopyElement(b, walk.offset(2), y, i);
+    }
+  }
+  return {};
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Where", 9}};
+
+}  // namespace
+
+extern const OpDef op_where;
+const OpDef op_where = {
+    .name = "Where",
+    .summary = "a where the condition is true, else b",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .infer = Infer,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops
