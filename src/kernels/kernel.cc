@@ -10,6 +10,7 @@
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
 #include "kernels/reduce/reduce.h"
+#include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
 
 namespace whet::kernels {
@@ -24,6 +25,7 @@ constexpr AppendRowsFn kFamilies[] = {
     elementwise::AppendRows,
     pool::AppendRows,
     reduce::AppendRows,
+    resize::AppendRows,
     softmax::AppendRows,
     row_norm::AppendRows,
     group_norm::AppendRows,
