@@ -9,6 +9,8 @@
 #include "kernels/normalize/group_norm.h"
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
+#include "kernels/recurrent/gru.h"
+#include "kernels/recurrent/lstm.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
@@ -24,6 +26,8 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 constexpr AppendRowsFn kFamilies[] = {
     elementwise::AppendRows,
     pool::AppendRows,
+    lstm::AppendRows,
+    gru::AppendRows,
     reduce::AppendRows,
     resize::AppendRows,
     softmax::AppendRows,
