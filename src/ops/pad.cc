@@ -43,6 +43,7 @@ Status Infer(InferContext& context) {
   if (mode != "constant" && mode != "edge" && mode != "reflect" && mode != "wrap") {
     return Error(Code::kBadFile, "mode is '%s'", std::string(mode).c_str());
   }
+  if (!context.HasInput(kPads)) return Error(Code::kBadFile, "input 1, pads, is missing");
   if (!x.ranked) {
     context.SetOutput(0, x);
     return {};
@@ -149,7 +150,7 @@ extern const OpDef op_pad;
 const OpDef op_pad = {
     .name = "Pad",
     .summary = "Adds to (or cuts from) the ends of dimensions: constant, edge, reflect or wrap",
-    .min_inputs = 2,
+    .min_inputs = 1,
     .max_inputs = 4,
     .attributes = kAttributes,
     .infer = Infer,

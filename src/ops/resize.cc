@@ -1,0 +1,508 @@
+#include <numeric>
+
+#include "ops/spatial_common.h"
+#include "ops/typed_common.h"
+
+namespace whet::ops {
+namespace {
+
+enum Input : size_t { kX, kRoi, kScales, kSizes };
+
+// What happens along one dimension.
+struct Axis {
+  int64_t in = 0, out = 0;
+  double scale = 1;
+  double start = 0, end = 1;  // the region of interest, of tf_crop_and_resize
+};
+
+// One output position: the weighted sum of `weights` from input position `first` on, positions beyond the
+// ends read as the ends.
+struct Taps {
+  int64_t first = 0;
+  std::vector<double> weights;
+  bool outside = false;  // tf_crop_and_resize: the extrapolation value instead
+};
+
+int64_t ScaledSize(int64_t size, double scale) {
+  // In float, as the scales are given: 10 * 0.7f is 7.
+  const float product = std::floor(static_cast<float>(size) * static_cast<float>(scale));
+  return product > 0x1p40F ? int64_t{1} << 40 : static_cast<int64_t>(product);
+}
+
+// The dimensions that scales, sizes and roi speak of. Empty attribute: all.
+Result<std::vector<int>> AxesOf(const Attributes& attributes, int rank) {
+  std::vector<int> axes;
+  for (int64_t axis : attributes.Ints("axes")) {
+    axes.push_back(NormalizeAxis(axis, rank));
+    if (axes.back() < 0) {
+      return Error(Code::kBadFile, "axis %lld is not one of %d dimensions", static_cast<long long>(axis),
+                   rank);
+    }
+  }
+  if (axes.empty()) {
+    axes.resize(static_cast<size_t>(rank));
+    std::iota(axes.begin(), axes.end(), 0);
+  }
+  return axes;
+}
+
+Status CheckCount(std::string_view what, int64_t count, size_t axes) {
+  if (count == static_cast<int64_t>(axes)) return {};
+  return Error(Code::kBadFile, "%s has %lld entries but must have %zu", std::string(what).c_str(),
+               static_cast<long long>(count), axes);
+}
+
+// With keep_aspect_ratio_policy one scale serves all axes. Given the input's sizes along `axes`.
+double CommonScale(std::string_view policy, std::span<const int64_t> sizes, std::span<const int64_t> in) {
+  double scale = 0;
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    const double ratio = static_cast<double>(sizes[i]) / static_cast<double>(std::max<int64_t>(1, in[i]));
+    scale = i == 0 ? ratio : policy == "not_larger" ? std::min(scale, ratio) : std::max(scale, ratio);
+  }
+  return scale;
+}
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(kX);
+  if (!x.ranked) {
+    context.SetOutput(0, x);
+    return {};
+  }
+  WHET_ASSIGN_OR_RETURN(const std::vector<int> axes, AxesOf(context.attributes(), x.rank()));
+  const std::string_view policy = context.attributes().String("keep_aspect_ratio_policy", "stretch");
+  std::vector<Dim> dims = x.dims;
+  std::vector<int64_t> sizes;
+  if (context.HasInput(kSizes)) {
+    if (!context.IntValues(kSizes, &sizes)) {
+      for (int axis : axes) dims[static_cast<size_t>(axis)] = Dim();
+      context.SetOutput(0, Type(x.dtype, std::move(dims)));
+      return {};
+    }
+    WHET_RETURN_IF_ERROR(CheckCount("sizes", static_cast<int64_t>(sizes.size()), axes.size()));
+    std::vector<int64_t> in;
+    for (int axis : axes) {
+      if (x.dims[static_cast<size_t>(axis)].known()) in.push_back(x.dims[static_cast<size_t>(axis)].lo);
+    }
+    for (size_t i = 0; i < axes.size(); ++i) {
+      Dim& dim = dims[static_cast<size_t>(axes[i])];
+      if (sizes[i] < 0)
+        return Error(Code::kBadFile, "sizes has an entry %lld", static_cast<long long>(sizes[i]));
+      if (policy == "stretch") {
+        dim = Dim(sizes[i]);
+      } else if (in.size() == axes.size()) {
+        dim = Dim(static_cast<int64_t>(
+            std::floor(CommonScale(policy, sizes, in) * static_cast<double>(in[i]) + 0.5)));
+      } else {
+        dim = Dim();
+      }
+    }
+  } else if (context.HasInput(kScales)) {
+    const TensorView* scales = context.InputValue(kScales);
+    if (scales != nullptr) {
+      WHET_RETURN_IF_ERROR(CheckCount("scales", scales->elements(), axes.size()));
+    }
+    for (size_t i = 0; i < axes.size(); ++i) {
+      Dim& dim = dims[static_cast<size_t>(axes[i])];
+      if (scales == nullptr) {
+        dim = Dim();
+        continue;
+      }
+      const double scale = LoadFloat(*scales, static_cast<int64_t>(i));
+      if (!(scale > 0)) return Error(Code::kBadFile, "a scale of %g; scales must be positive", scale);
+      if (scale == 1) continue;
+      dim = Dim(ScaledSize(dim.lo, scale), dim.bounded() ? ScaledSize(dim.hi, scale) : Dim::kUnbounded);
+    }
+  } else {
+    return Error(Code::kBadFile, "neither scales nor sizes are given");
+  }
+  context.SetOutput(0, Type(x.dtype, std::move(dims)));
+  return {};
+}
+
+// Where output position `i` lies in the input.
+double SourcePosition(const Axis& axis, int64_t i, std::string_view mode) {
+  const auto at = static_cast<double>(i);
+  const auto in = static_cast<double>(axis.in);
+  // What the scale alone gives; the output's size is this rounded down.
+  const double resized = axis.scale * in;
+  if (mode == "align_corners") return resized == 1 ? 0 : at * (in - 1) / (resized - 1);
+  if (mode == "asymmetric") return at / axis.scale;
+  if (mode == "tf_half_pixel_for_nn") return (at + 0.5) / axis.scale;
+  if (mode == "pytorch_half_pixel") return axis.out > 1 ? (at + 0.5) / axis.scale - 0.5 : 0;
+  if (mode == "tf_crop_and_resize") {
+    if (axis.out <= 1) return 0.5 * (axis.start + axis.end) * (in - 1);
+    return axis.start * (in - 1) +
+           at * (axis.end - axis.start) * (in - 1) / (static_cast<double>(axis.out) - 1);
+  }
+  if (mode == "half_pixel_symmetric") {
+    const double offset = in / 2 * (1 - static_cast<double>(axis.out) / resized);
+    return offset + (at + 0.5) / axis.scale - 0.5;
+  }
+  return (at + 0.5) / axis.scale - 0.5;
+}
+
+double CubicWeight(double distance, double a) {
+  const double x = std::abs(distance);
+  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
+  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
+  return 0;
+}
+
+class Sampler {
+ public:
+  explicit Sampler(const Attributes& attributes)
+      : mode_(attributes.String("mode", "nearest")),
+        coordinates_(attributes.String("coordinate_transformation_mode", "half_pixel")),
+        nearest_(attributes.String("nearest_mode", "round_prefer_floor")),
+        cubic_a_(attributes.Float("cubic_coeff_a", -0.75)),
+        exclude_outside_(attributes.Int("exclude_outside") != 0),
+        antialias_(attributes.Int("antialias") != 0) {}
+
+  bool IsIdentity(const Axis& axis) const {
+    return axis.in == axis.out && axis.scale == 1 &&
+           (coordinates_ != "tf_crop_and_resize" || (axis.start == 0 && axis.end == 1)) &&
+           coordinates_ != "tf_half_pixel_for_nn";
+  }
+
+  Taps At(const Axis& axis, int64_t i) const {
+    Taps taps;
+    const double x = SourcePosition(axis, i, coordinates_);
+    if (coordinates_ == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(axis.in - 1))) {
+      taps.outside = true;
+      return taps;
+    }
+    if (mode_ == "nearest") {
+      taps.first = Nearest(x);
+      taps.weights = {1};
+      return taps;
+    }
+    // The support of the kernel is [-radius, radius], wider when shrinking with antialias.
+    const bool cubic = mode_ == "cubic";
+    const double shrink = antialias_ ? std::min(axis.scale, 1.0) : 1.0;
+    const int64_t reach = -(static_cast<int64_t>(std::floor((cubic ? -2 : -1) / shrink)) + 1);
+    const auto base = static_cast<int64_t>(std::ceil(x)) - 1;  // so that base < x <= base + 1
+    taps.first = base - reach;
+    double sum = 0;
+    for (int64_t k = taps.first; k <= base + 1 + reach; ++k) {
+      const double distance = (static_cast<double>(k) - x) * shrink;
+      double weight = cubic ? CubicWeight(distance, cubic_a_) : std::max(0.0, 1 - std::abs(distance));
+      if (exclude_outside_ && (k < 0 || k >= axis.in)) weight = 0;
+      taps.weights.push_back(weight);
+      sum += weight;
+    }
+    for (double& weight : taps.weights) weight /= sum;
+    return taps;
+  }
+
+  bool nearest() const { return mode_ == "nearest"; }
+
+ private:
+  int64_t Nearest(double x) const {
+    double at = std::floor(x);
+    if (nearest_ == "ceil") {
+      at = std::ceil(x);
+    } else if (nearest_ == "round_prefer_floor") {
+      at = std::ceil(x - 0.5);
+    } else if (nearest_ == "round_prefer_ceil") {
+      at = std::floor(x + 0.5);
+    }
+    return static_cast<int64_t>(at);
+  }
+
+  std::string_view mode_, coordinates_, nearest_;
+  double cubic_a_;
+  bool exclude_outside_, antialias_;
+};
+
+// The output's shape is set, so all that is left are scales.
+Result<std::vector<Axis>> AxesToResize(const ReferenceContext& context) {
+  const Shape& in = context.input(kX).shape;
+  const Shape& out = context.output(0).shape;
+  const Attributes& attributes = context.attributes();
+  WHET_ASSIGN_OR_RETURN(const std::vector<int> axes, AxesOf(attributes, in.rank()));
+  const std::string_view policy = attributes.String("keep_aspect_ratio_policy", "stretch");
+  std::vector<Axis> result(static_cast<size_t>(in.rank()));
+  for (int d = 0; d < in.rank(); ++d) result[static_cast<size_t>(d)] = {.in = in[d], .out = out[d]};
+  double common = 0;
+  if (context.HasInput(kSizes) && policy != "stretch") {
+    std::vector<int64_t> sizes, from;
+    for (size_t i = 0; i < axes.size(); ++i) {
+      sizes.push_back(LoadInt(context.input(kSizes), static_cast<int64_t>(i)));
+      from.push_back(in[axes[i]]);
+    }
+    common = CommonScale(policy, sizes, from);
+  }
+  for (size_t i = 0; i < axes.size(); ++i) {
+    Axis& axis = result[static_cast<size_t>(axes[i])];
+    const auto k = static_cast<int64_t>(i);
+    if (common > 0) {
+      axis.scale = common;
+    } else if (context.HasInput(kSizes)) {
+      axis.scale = static_cast<double>(axis.out) / static_cast<double>(std::max<int64_t>(1, axis.in));
+    } else {
+      axis.scale = LoadFloat(context.input(kScales), k);
+    }
+    if (context.HasInput(kRoi) && context.input(kRoi).elements() == 2 * static_cast<int64_t>(axes.size())) {
+      axis.start = LoadFloat(context.input(kRoi), k);
+      axis.end = LoadFloat(context.input(kRoi), k + static_cast<int64_t>(axes.size()));
+    }
+  }
+  return result;
+}
+
+Status RunNearest(ReferenceContext& context, std::span<const Axis> axes, const Sampler& sampler) {
+  const TensorView& x = context.input(kX);
+  const TensorView& y = context.output(0);
+  const auto strides = StridesOf(x.shape);
+  std::vector<std::vector<int64_t>> offsets(axes.size());
+  for (size_t d = 0; d < axes.size(); ++d) {
+    for (int64_t i = 0; i < axes[d].out; ++i) {
+      int64_t source = i;
+      if (!sampler.IsIdentity(axes[d])) {
+        const Taps taps = sampler.At(axes[d], i);
+        source = taps.outside ? -1 : std::clamp<int64_t>(taps.first, 0, std::max<int64_t>(0, axes[d].in - 1));
+      }
+      offsets[d].push_back(source < 0 ? -1 : source * strides[d]);
+    }
+  }
+  const double extrapolation = context.attributes().Float("extrapolation_value");
+  int64_t to = 0;
+  for (IndexWalk walk(y.shape, {}); !walk.done(); walk.Next(), ++to) {
+    int64_t from = 0;
+    for (size_t d = 0; d < axes.size() && from >= 0; ++d) {
+      const int64_t offset = offsets[d][static_cast<size_t>(walk.index()[static_cast<int>(d)])];
+      from = offset < 0 ? -1 : from + offset;
+    }
+    if (from < 0) {
+      StoreFloat(y, to, extrapolation);
+    } else {
+      CopyElement(x, from, y, to);
+    }
+  }
+  return {};
+}
+
+// One dimension after the other.
+template <typename T>
+Status RunWeighted(ReferenceContext& context, std::span<const Axis> axes, const Sampler& sampler) {
+  const auto extrapolation = static_cast<T>(context.attributes().Float("extrapolation_value"));
+  const T* from = InputArray<T>(context, kX);
+  for (size_t d = 0; d < axes.size(); ++d) {
+    const Axis& axis = axes[d];
+    if (sampler.IsIdentity(axis)) continue;
+    int64_t outer = 1, inner = 1;
+    for (size_t i = 0; i < d; ++i) outer *= axes[i].out;
+    for (size_t i = d + 1; i < axes.size(); ++i) inner *= axes[i].in;
+    T* to = context.Scratch<T>(outer * axis.out * inner).data();
+    for (int64_t i = 0; i < axis.out; ++i) {
+      const Taps taps = sampler.At(axis, i);
+      for (int64_t o = 0; o < outer; ++o) {
+        T* target = to + (o * axis.out + i) * inner;
+        for (int64_t k = 0; k < inner; ++k) target[k] = taps.outside ? extrapolation : 0;
+        for (size_t t = 0; t < taps.weights.size(); ++t) {
+          const int64_t at = std::clamp<int64_t>(taps.first + static_cast<int64_t>(t), 0, axis.in - 1);
+          const T* source = from + (o * axis.in + at) * inner;
+          const auto weight = static_cast<T>(taps.weights[t]);
+          for (int64_t k = 0; k < inner; ++k) target[k] += weight * source[k];
+        }
+      }
+    }
+    from = to;
+  }
+  T* y = OutputArray<T>(context, 0);
+  std::copy_n(from, context.output(0).elements(), y);
+  StoreArray(context, 0, y);
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  WHET_ASSIGN_OR_RETURN(const std::vector<Axis> axes, AxesToResize(context));
+  if (context.output(0).elements() == 0) return {};
+  if (context.input(kX).elements() == 0) {
+    return Error(Code::kInvalidArgument, "the input is empty but the output is not");
+  }
+  const Sampler sampler(context.attributes());
+  if (sampler.nearest()) return RunNearest(context, axes, sampler);
+  return context.input(kX).dtype == DType::kF32 ? RunWeighted<float>(context, axes, sampler)
+                                                : RunWeighted<double>(context, axes, sampler);
+}
+
+// --- ONNX
+
+// An input that is absent or has no elements; old writers give an empty tensor for "not given".
+Value* PresentInput(const ForeignNode& node, size_t i) {
+  Value* value = node.input(i);
+  const bool empty = value != nullptr && value->type.IsStatic() && value->type.ToShape().elements() == 0;
+  return empty ? nullptr : value;
+}
+
+// `values` has one entry a dimension (roi: twice that), in the other order of dimensions.
+Value* Reorder(GraphBuilder& builder, Value* values, std::span<const int64_t> order, bool twice) {
+  if (values == nullptr) return nullptr;
+  std::vector<int64_t> indices(order.begin(), order.end());
+  for (size_t i = 0; twice && i < order.size(); ++i) {
+    indices.push_back(order[i] + static_cast<int64_t>(order.size()));
+  }
+  return builder.EmitFolded("Gather", {values, builder.Ints(indices)});
+}
+
+// The scales of some axes as the scales of all.
+Value* SpreadScales(GraphBuilder& builder, const Value* scales, std::span<const int64_t> axes, int rank) {
+  auto all = Constant::Allocate(DType::kF32, Shape{rank});
+  for (int i = 0; i < rank; ++i) StoreFloat(all->view(), i, 1);
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int axis = NormalizeAxis(axes[i], rank);
+    if (axis >= 0) {
+      StoreFloat(all->view(), axis, LoadFloat(scales->constant()->view(), static_cast<int64_t>(i)));
+    }
+  }
+  return builder.Const(std::move(all), scales->name());
+}
+
+// Nearest by the floor of x / scale, or linear between the pixels' corners.
+void SetOldCoordinates(Attributes& attributes) {
+  attributes.Set("coordinate_transformation_mode", std::string("asymmetric"));
+  attributes.Set("nearest_mode", std::string("floor"));
+}
+
+Status Build(ForeignNode& node, GraphBuilder& builder, Value* roi, Value* scales, Value* sizes) {
+  Value* x = node.input(0);
+  if (!x->type.ranked) return node.Unsupported("an input whose number of dimensions is not known");
+  if (sizes != nullptr) scales = nullptr;
+  const int rank = x->type.rank();
+  const std::vector<int64_t> order = ChannelsLastOrder(rank);
+  const auto given = node.attributes.Ints("axes");
+  std::vector<int64_t> axes(given.begin(), given.end());
+  if (!axes.empty() && scales != nullptr && roi == nullptr && scales->IsConstant() &&
+      scales->constant()->shape().elements() == static_cast<int64_t>(axes.size())) {
+    scales = SpreadScales(builder, scales, axes, rank);
+    axes.clear();
+  }
+  if (axes.empty()) {
+    node.attributes.Remove("axes");
+    roi = Reorder(builder, roi, order, true);
+    scales = Reorder(builder, scales, order, false);
+    sizes = Reorder(builder, sizes, order, false);
+  } else {
+    // Where dimension `axis` of ONNX stands in ours.
+    const std::vector<int64_t> place = ChannelsFirstOrder(rank);
+    for (int64_t& axis : axes) {
+      const int at = NormalizeAxis(axis, rank);
+      if (at >= 0) axis = place[static_cast<size_t>(at)];
+    }
+    node.attributes.Set("axes", axes);
+  }
+  Value* image = builder.ToChannelsLast(x);
+  Value* y = sizes != nullptr
+                 ? builder.Emit("Resize", {image, roi, nullptr, sizes}, std::move(node.attributes))
+                 : builder.Emit("Resize", {image, roi, scales}, std::move(node.attributes));
+  node.SetResult(0, builder.ToChannelsFirst(y));
+  return builder.TakeStatus();
+}
+
+Status ImportResize(ForeignNode& node, GraphBuilder& builder) {
+  const bool crops = node.attributes.String("coordinate_transformation_mode") == "tf_crop_and_resize";
+  return Build(node, builder, crops ? PresentInput(node, 1) : nullptr, PresentInput(node, 2),
+               PresentInput(node, 3));
+}
+
+Status ImportResize10(ForeignNode& node, GraphBuilder& builder) {
+  SetOldCoordinates(node.attributes);
+  return Build(node, builder, nullptr, node.input(1), nullptr);
+}
+
+Status ImportUpsample(ForeignNode& node, GraphBuilder& builder) {
+  SetOldCoordinates(node.attributes);
+  Value* scales = node.input(1);
+  if (scales == nullptr) {
+    std::vector<float> values;
+    for (double scale : node.attributes.Floats("scales")) values.push_back(static_cast<float>(scale));
+    scales = builder.Const(Constant::Vector(DType::kF32, std::span<const float>(values)), "scales");
+    node.attributes.Remove("scales");
+  }
+  if (node.attributes.String("mode") == "bilinear") node.attributes.Set("mode", std::string("linear"));
+  return Build(node, builder, nullptr, scales, nullptr);
+}
+
+std::string ExportReordered(const Value* values, std::span<const int64_t> order, bool twice, OnnxSink& sink) {
+  if (values == nullptr) return "";
+  std::vector<int64_t> indices(order.begin(), order.end());
+  for (size_t i = 0; twice && i < order.size(); ++i) {
+    indices.push_back(order[i] + static_cast<int64_t>(order.size()));
+  }
+  if (values->IsConstant() &&
+      values->constant()->shape().elements() == static_cast<int64_t>(indices.size())) {
+    auto reordered = Constant::Allocate(values->constant()->dtype(), values->constant()->shape());
+    for (size_t i = 0; i < indices.size(); ++i) {
+      CopyElement(values->constant()->view(), indices[i], reordered->view(), static_cast<int64_t>(i));
+    }
+    return sink.Initializer(values->name(), std::move(reordered));
+  }
+  std::string result = sink.Fresh("reordered");
+  sink.Node("Gather", {sink.NameOf(values), sink.Initializer("order", Constant::Ints(indices))}, {result});
+  return result;
+}
+
+Status ExportOnnx(const Node& node, OnnxSink& sink) {
+  const Value* x = node.input(kX);
+  if (!x->type.ranked) {
+    return Error(Code::kUnsupported, "a Resize whose number of dimensions is not known");
+  }
+  Attributes attributes = node.attributes;
+  if (sink.opset() < 18 && (attributes.Int("antialias") != 0 || attributes.Has("axes") ||
+                            attributes.Has("keep_aspect_ratio_policy"))) {
+    return Error(Code::kUnsupported,
+                 "Resize with antialias, axes or keep_aspect_ratio_policy needs opset 18");
+  }
+  if (sink.opset() < 18) attributes.Remove("antialias");
+  std::vector<int64_t> order = ChannelsFirstOrder(x->type.rank());
+  const auto given = attributes.Ints("axes");
+  if (!given.empty()) {
+    std::vector<int64_t> axes(given.begin(), given.end());
+    for (int64_t& axis : axes) axis = ChannelsLastOrder(x->type.rank())[static_cast<size_t>(axis)];
+    order.resize(axes.size());
+    std::iota(order.begin(), order.end(), 0);
+    attributes.Set("axes", std::move(axes));
+  }
+  std::vector<std::string> inputs = {sink.ChannelsFirst(x),
+                                     ExportReordered(node.input(kRoi), order, true, sink),
+                                     ExportReordered(node.input(kScales), order, false, sink),
+                                     ExportReordered(node.input(kSizes), order, false, sink)};
+  while (inputs.back().empty()) inputs.pop_back();
+  const std::string result = sink.DefineFromChannelsFirst(node.output());
+  sink.Node("Resize", inputs, std::span(&result, 1), attributes);
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {
+    {"mode", AttributeKind::kString},
+    {"coordinate_transformation_mode", AttributeKind::kString},
+    {"nearest_mode", AttributeKind::kString},
+    {"cubic_coeff_a", AttributeKind::kFloat},
+    {"exclude_outside", AttributeKind::kInt},
+    {"extrapolation_value", AttributeKind::kFloat},
+    {"antialias", AttributeKind::kInt},
+    {"axes", AttributeKind::kInts},
+    {"keep_aspect_ratio_policy", AttributeKind::kString},
+};
+constexpr OnnxSpelling kOnnx[] = {{.op_type = "Resize", .since = 11, .import = ImportResize},
+                                  {.op_type = "Resize", .since = 10, .until = 10, .import = ImportResize10},
+                                  {.op_type = "Upsample", .since = 7, .import = ImportUpsample}};
+
+}  // namespace
+
+extern const OpDef op_resize;
+const OpDef op_resize = {
+    .name = "Resize",
+    .summary = "Samples a tensor at another resolution: nearest, linear or cubic",
+    .min_inputs = 1,
+    .max_inputs = 4,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .value_inputs = 1u << kScales | 1u << kSizes,
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+};
+
+}  // namespace whet::ops
