@@ -2,7 +2,9 @@
 
 #include <vector>
 
+#include "kernels/conv/conv.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/gemm/gemm.h"
 #include "kernels/move/copy.h"
 #include "kernels/move/gather.h"
 #include "kernels/move/pad.h"
@@ -36,6 +38,8 @@ constexpr AppendRowsFn kFamilies[] = {
     copy::AppendRows,
     gather::AppendRows,
     pad::AppendRows,
+    gemm::AppendRows,
+    conv::AppendRows,
     nullptr,
 };
 

@@ -1,0 +1,197 @@
+#include "kernels/conv/conv.h"
+
+#include <algorithm>
+
+#include "kernels/extent.h"
+#include "kernels/gemm/blocking.h"
+#include "kernels/gemm/pack.h"
+#include "kernels/isa_list.h"
+
+namespace whet::kernels {
+
+#define WHET_DECLARE(ns, isa)                                     \
+  namespace ns {                                                  \
+  void ConvF32Tall(const Args& args, int64_t begin, int64_t end); \
+  void ConvF32Wide(const Args& args, int64_t begin, int64_t end); \
+  }
+WHET_FOR_EACH_ISA(WHET_DECLARE)
+#undef WHET_DECLARE
+
+namespace conv {
+namespace {
+
+bool KernelRowsAreContiguous(const Params& p) {
+  return p.dilation_w == 1 && p.groups == 1 && p.in_stride == p.cin;
+}
+
+// Sizes are bounded such that positions, and the products that LayOutScratch makes, do not overflow.
+const char* Check(const Params& p) {
+  constexpr int64_t kLimit = int64_t{1} << 31;
+  for (int64_t size : {p.batch, p.in_h, p.in_w, p.out_h, p.out_w, p.groups, p.cin, p.cout}) {
+    if (size < 1 || size > kLimit) return "conv: a size is out of range";
+  }
+  constexpr int64_t kKernelLimit = 1 << 12;
+  for (int64_t size : {p.kernel_h, p.kernel_w}) {
+    if (size < 1 || size > kKernelLimit) return "conv: a kernel size is out of range";
+  }
+  for (int64_t size : {p.stride_h, p.stride_w, p.dilation_h, p.dilation_w}) {
+    if (size < 1 || size > kLimit / kKernelLimit) return "conv: a stride or dilation is out of range";
+  }
+  for (int64_t pad : {p.pad_top, p.pad_left}) {
+    if (pad < 0 || pad > kLimit) return "conv: padding is out of range";
+  }
+  constexpr int64_t kBlockLimit = int64_t{1} << 61;
+  if (p.m_block < 1 || p.m_block > kBlockLimit || p.n_block < 1 || p.n_block > kBlockLimit) {
+    return "conv: a block size is out of range";
+  }
+  const int64_t in_pixels[] = {p.batch, p.in_h, p.in_w};
+  const int64_t out_pixels[] = {p.batch, p.out_h, p.out_w};
+  const std::optional<int64_t> in_count = Product(in_pixels);
+  const std::optional<int64_t> out_count = Product(out_pixels);
+  if (!in_count || !out_count || *out_count > kBlockLimit) return "conv: more pixels than 64 bits count";
+  if (static_cast<uint32_t>(p.segments) > 1) return "conv: unknown kind of segments";
+  if (p.segments == Segments::kKernelRows && !KernelRowsAreContiguous(p)) {
+    return "conv: kernel rows are not contiguous";
+  }
+  return nullptr;
+}
+
+std::optional<int64_t> UnitsOf(const Params& p) {
+  const int64_t factors[] = {p.groups, CeilDiv(p.cout, p.n_block),
+                             CeilDiv(p.batch * p.out_h * p.out_w, p.m_block)};
+  return Product(factors);
+}
+
+// Whether so many pixels of all groups' channels lie within `bytes`.
+bool PixelsFit(int64_t pixels, int64_t groups, int64_t channels, int64_t stride, uint64_t bytes) {
+  const int64_t sizes[] = {pixels, groups, channels};
+  const int64_t strides[] = {stride, channels, 1};
+  return Fits(sizes, strides, sizeof(float), bytes);
+}
+
+template <int kTileM, int kTileN, int kLanes>
+const char* Validate(const Claim& claim) {
+  const std::optional<Params> read = ReadParams<Params>(claim);
+  if (!read) return "conv: params have the wrong size";
+  const Params& p = *read;
+  if (const char* problem = Check(p)) return problem;
+  if (p.m_tile < 1 || p.m_tile > kTileM) return "conv: more pixels at once than the kernel has";
+  if (p.n_block % kTileN != 0) return "conv: blocks of channels are not whole panels";
+  if (claim.operand_bytes.size() != 6) return "conv: needs six operands";
+  const uint64_t* bytes = claim.operand_bytes.data();
+
+  const std::optional<int64_t> units = UnitsOf(p);
+  if (!units || *units != claim.units) return "conv: wrong number of units";
+  const int64_t in_pixels = p.batch * p.in_h * p.in_w;
+  const int64_t out_pixels = p.batch * p.out_h * p.out_w;
+  if (!PixelsFit(out_pixels, p.groups, p.cout, p.out_stride, bytes[0]))
+    return "conv: the output is too small";
+  if (!PixelsFit(in_pixels, p.groups, p.cin, p.in_stride, bytes[1])) return "conv: the input is too small";
+  const int64_t weights[] = {p.groups, RoundUp(p.cout, kLanes), p.kernel_h, p.kernel_w, p.cin};
+  const std::optional<int64_t> weight_count = Product(weights);
+  if (!weight_count || static_cast<uint64_t>(*weight_count) > bytes[2] / sizeof(float)) {
+    return "conv: the weights are too small";
+  }
+  if (bytes[3] != 0 && !PixelsFit(1, p.groups, p.cout, 0, bytes[3])) return "conv: the bias is too small";
+  if (bytes[4] != 0 && !PixelsFit(out_pixels, p.groups, p.cout, p.residual_stride, bytes[4])) {
+    return "conv: the residual is too small";
+  }
+  if (bytes[5] != 0 && !PixelsFit(1, p.groups, p.cout, 0, bytes[5])) return "conv: the slope is too small";
+  if (static_cast<uint64_t>(LayOutScratch(p).bytes) > claim.scratch_bytes)
+    return "conv: scratch is too small";
+  return CheckEpilogue(p.epilogue, bytes[4] != 0, bytes[5] != 0);
+}
+
+#define WHET_ROW(ns, isa, kind, m, n, lanes) \
+  TileRow { {"conv/f32/" #ns "/" #m "x" #n, Isa::isa, ns::ConvF32##kind, Validate<m, n, lanes>}, m, n, lanes }
+constexpr TileRow kRows[] = {
+    WHET_ROW(portable, kPortable, Tall, 4, 8, 4),
+#if defined(__x86_64__)
+    WHET_ROW(avx2, kAvx2, Tall, 6, 16, 8),
+    WHET_ROW(avx512, kAvx512, Tall, 12, 32, 16),
+    WHET_ROW(avx512, kAvx512, Wide, 8, 48, 16),
+#endif
+};
+#undef WHET_ROW
+
+const TileRow& Find(const Row& row) {
+  return *std::find_if(std::begin(kRows), std::end(kRows), [&](const TileRow& r) { return &r.base == &row; });
+}
+
+}  // namespace
+
+ScratchLayout LayOutScratch(const Params& p) {
+  const bool rows = p.segments == Segments::kKernelRows;
+  ScratchLayout layout;
+  layout.segments = rows ? p.kernel_h : p.kernel_h * p.kernel_w;
+  layout.length = rows ? p.kernel_w * p.cin : p.cin;
+  layout.list = 0;
+  layout.zeros = layout.segments * p.m_tile * int64_t{sizeof(float*)};
+  layout.copies = layout.zeros + layout.length * int64_t{sizeof(float)};
+  layout.bytes =
+      layout.copies + (rows ? layout.segments * p.m_tile * layout.length * int64_t{sizeof(float)} : 0);
+  return layout;
+}
+
+std::span<const TileRow> Rows() { return kRows; }
+
+void AppendRows(std::vector<const Row*>* rows) {
+  for (const TileRow& row : kRows) rows->push_back(&row.base);
+}
+
+Status Choose(const TileRow& row, Params* p, Choice* choice) {
+  p->m_block = p->n_block = 1;
+  p->segments = Segments::kTaps;
+  p->unused = 0;
+  if (const char* problem = Check(*p)) return Error(Code::kInvalidArgument, "%s", problem);
+
+  const int64_t k = p->kernel_h * p->kernel_w * p->cin;
+  const Blocking blocking =
+      ChooseBlocking(p->groups, p->batch * p->out_h * p->out_w, p->cout, k, row.tile_m, row.tile_n);
+  p->m_tile = blocking.m_tile;
+  p->m_block = blocking.m_block;
+  p->n_block = blocking.n_block;
+  // A segment costs some cycles to begin, a kernel row in the padding a copy of it.
+  constexpr int64_t kFewChannels = 32;
+  if (KernelRowsAreContiguous(*p) && p->kernel_w > 1 && p->cin <= kFewChannels) {
+    p->segments = Segments::kKernelRows;
+  }
+  const std::optional<int64_t> units = UnitsOf(*p);
+  if (!units) return Error(Code::kLimitExceeded, "conv: more units than 64 bits count");
+  *choice = {&row.base, *units, static_cast<uint64_t>(LayOutScratch(*p).bytes)};
+  return OkStatus();
+}
+
+Status Choose(Isa isa, Params* params, Choice* choice) {
+  const TileRow* best = nullptr;
+  for (const TileRow& row : kRows) {
+    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
+  }
+  return Choose(*best, params, choice);
+}
+
+int64_t PackedSize(const Row& row, const Params& p) {
+  return p.groups * PackedPanelsSize(Find(row).lanes, p.kernel_h * p.kernel_w * p.cin, p.cout);
+}
+
+void Pack(const Row& row, const Params& p, const float* weights, const int64_t (&steps)[4], float* packed) {
+  const TileRow& tile = Find(row);
+  const int64_t k = p.kernel_h * p.kernel_w * p.cin;
+  std::vector<float> matrix(static_cast<size_t>(k * p.cout));  // [k][cout]
+  for (int64_t g = 0; g < p.groups; ++g) {
+    float* to = matrix.data();
+    for (int64_t y = 0; y < p.kernel_h; ++y) {
+      for (int64_t x = 0; x < p.kernel_w; ++x) {
+        for (int64_t i = 0; i < p.cin; ++i) {
+          const float* from = weights + g * p.cout * steps[0] + y * steps[1] + x * steps[2] + i * steps[3];
+          for (int64_t o = 0; o < p.cout; ++o) *to++ = from[o * steps[0]];
+        }
+      }
+    }
+    PackPanels(tile.tile_n, tile.lanes, k, p.cout, matrix.data(), p.cout, 1, packed);
+    packed += PackedPanelsSize(tile.lanes, k, p.cout);
+  }
+}
+
+}  // namespace conv
+}  // namespace whet::kernels

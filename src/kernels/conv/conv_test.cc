@@ -1,0 +1,241 @@
+#include "kernels/conv/conv.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/epilogue/epilogue_testing.h"
+#include "kernels/testing.h"
+
+namespace whet::kernels::conv {
+namespace {
+
+using Floats = GuardedBuffer<float>;
+
+Floats RandomFloats(int64_t count, std::mt19937& random) {
+  Floats floats(count);
+  floats.FillRandom(random, -1, 1);
+  return floats;
+}
+
+// A problem with its sizes given, and the output's size that follows from the padding on all four sides.
+Params Problem(int64_t batch, int64_t h, int64_t w, int64_t cin, int64_t cout, int64_t kernel_h,
+               int64_t kernel_w, int64_t stride = 1, int64_t pad = 0, int64_t dilation = 1,
+               int64_t groups = 1) {
+  Params p;
+  p.batch = batch;
+  p.in_h = h;
+  p.in_w = w;
+  p.cin = cin;
+  p.cout = cout;
+  p.groups = groups;
+  p.kernel_h = kernel_h;
+  p.kernel_w = kernel_w;
+  p.stride_h = p.stride_w = stride;
+  p.dilation_h = p.dilation_w = dilation;
+  p.pad_top = p.pad_left = pad;
+  p.out_h = (h + 2 * pad - dilation * (kernel_h - 1) - 1) / stride + 1;
+  p.out_w = (w + 2 * pad - dilation * (kernel_w - 1) - 1) / stride + 1;
+  p.in_stride = groups * cin;
+  p.out_stride = groups * cout;
+  p.residual_stride = groups * cout;
+  return p;
+}
+
+void Check(const TileRow& row, Params p, bool with_bias = true) {
+  SCOPED_TRACE(std::string(row.base.name) + " input " + std::to_string(p.in_h) + "x" +
+               std::to_string(p.in_w) + "x" + std::to_string(p.cin) + " to " + std::to_string(p.cout) +
+               " kernel " + std::to_string(p.kernel_h) + "x" + std::to_string(p.kernel_w) + " stride " +
+               std::to_string(p.stride_w) + " groups " + std::to_string(p.groups) + " activation " +
+               std::to_string(static_cast<int>(p.epilogue.activation)));
+  std::mt19937 random(7);
+  const int64_t out_pixels = p.batch * p.out_h * p.out_w;
+  const int64_t channels = p.groups * p.cout;
+  Floats input = RandomFloats((p.batch * p.in_h * p.in_w - 1) * p.in_stride + p.groups * p.cin, random);
+  Floats weights = RandomFloats(channels * p.kernel_h * p.kernel_w * p.cin, random);
+  Floats bias = RandomFloats(channels, random);
+  Floats slope = RandomFloats(channels, random);
+  Floats residual = RandomFloats((out_pixels - 1) * p.residual_stride + channels, random);
+  Floats output((out_pixels - 1) * p.out_stride + channels);
+  std::memset(output.data(), 0xff, output.size_bytes());
+  const bool with_residual = p.epilogue.residual != Residual::kNone;
+
+  Choice choice{};
+  ASSERT_TRUE(Choose(row, &p, &choice).ok());
+  Floats packed(PackedSize(row.base, p));
+  const int64_t taps = p.kernel_h * p.kernel_w;
+  // As ONNX has them: [output][input][y][x].
+  const int64_t steps[4] = {taps * p.cin, p.kernel_w, 1, taps};
+  Pack(row.base, p, weights.data(), steps, packed.data());
+  ASSERT_TRUE(packed.GuardsIntact());
+  const Operand absent{nullptr, 0};
+  const std::vector<Operand> operands = {ToOperand(output),
+                                         ToOperand(input),
+                                         ToOperand(packed),
+                                         with_bias ? ToOperand(bias) : absent,
+                                         with_residual ? ToOperand(residual) : absent,
+                                         ToOperand(slope)};
+  RunRow(choice, p, operands);
+  ExpectRefusesSmallerOperands(choice, p, operands);
+
+  for (int64_t pixel = 0; pixel < out_pixels; ++pixel) {
+    const int64_t image = pixel / (p.out_h * p.out_w);
+    const int64_t oy = pixel / p.out_w % p.out_h;
+    const int64_t ox = pixel % p.out_w;
+    for (int64_t o = 0; o < channels; ++o) {
+      double sum = with_bias ? bias[o] : 0;
+      double magnitude = std::abs(sum);
+      for (int64_t ky = 0; ky < p.kernel_h; ++ky) {
+        for (int64_t kx = 0; kx < p.kernel_w; ++kx) {
+          const int64_t y = oy * p.stride_h - p.pad_top + ky * p.dilation_h;
+          const int64_t x = ox * p.stride_w - p.pad_left + kx * p.dilation_w;
+          if (y < 0 || y >= p.in_h || x < 0 || x >= p.in_w) continue;
+          for (int64_t i = 0; i < p.cin; ++i) {
+            const double product =
+                static_cast<double>(
+                    input[((image * p.in_h + y) * p.in_w + x) * p.in_stride + o / p.cout * p.cin + i]) *
+                weights[o * steps[0] + ky * steps[1] + kx * steps[2] + i * steps[3]];
+            sum += product;
+            magnitude += std::abs(product);
+          }
+        }
+      }
+      const double expected = ScalarEpilogue(
+          p.epilogue, sum, with_residual ? residual[pixel * p.residual_stride + o] : 0, slope[o]);
+      ASSERT_NEAR(output[pixel * p.out_stride + o], expected, 2e-6 * (magnitude + 1))
+          << "pixel " << oy << ", " << ox << " channel " << o;
+    }
+    if (pixel + 1 < out_pixels) {
+      for (int64_t o = channels; o < p.out_stride; ++o) {
+        ASSERT_TRUE(std::isnan(output[pixel * p.out_stride + o])) << "wrote between pixels";
+      }
+    }
+  }
+  EXPECT_TRUE(output.GuardsIntact());
+}
+
+class ConvTest : public ::testing::TestWithParam<const TileRow*> {
+ protected:
+  void SetUp() override {
+    if (!IsaSupported(GetParam()->base.isa))
+      GTEST_SKIP() << "this CPU has no " << IsaName(GetParam()->base.isa);
+  }
+};
+
+TEST_P(ConvTest, KernelsStridesAndPadding) {
+  for (int64_t kernel : {1, 2, 3, 5}) {
+    for (int64_t stride : {1, 2, 3}) {
+      for (int64_t pad = 0; pad < kernel; ++pad) {
+        Check(*GetParam(), Problem(2, 7, 9, 3, 17, kernel, kernel, stride, pad));
+        Check(*GetParam(), Problem(1, 6, 5, 40, 33, kernel, kernel, stride, pad));
+      }
+    }
+  }
+}
+
+TEST_P(ConvTest, OneDimensional) { Check(*GetParam(), Problem(1, 1, 50, 5, 20, 1, 3, 1, 1)); }
+
+TEST_P(ConvTest, KernelLargerThanTheImage) {
+  Check(*GetParam(), Problem(1, 2, 2, 3, 5, 5, 5, 1, 3));
+  Check(*GetParam(), Problem(1, 1, 1, 3, 5, 7, 7, 1, 9));
+}
+
+TEST_P(ConvTest, Dilation) {
+  Check(*GetParam(), Problem(1, 11, 12, 3, 8, 3, 3, 1, 2, 2));
+  Check(*GetParam(), Problem(1, 11, 12, 3, 8, 3, 3, 2, 3, 3));
+  Params only_h = Problem(1, 11, 12, 4, 8, 3, 3, 1, 2, 2);
+  only_h.dilation_w = 1;
+  Check(*GetParam(), only_h);
+}
+
+TEST_P(ConvTest, Groups) {
+  Check(*GetParam(), Problem(2, 6, 7, 4, 6, 3, 3, 1, 1, 1, 3));
+  Check(*GetParam(), Problem(1, 6, 7, 1, 1, 3, 3, 2, 1, 1, 20));
+  Check(*GetParam(), Problem(1, 6, 7, 16, 40, 1, 1, 1, 0, 1, 2));
+}
+
+TEST_P(ConvTest, PartsOfWiderTensors) {
+  for (int64_t kernel : {1, 3}) {
+    Params p = Problem(2, 6, 7, 8, 19, kernel, kernel, 1, kernel / 2);
+    p.in_stride += 5;
+    p.out_stride += 7;
+    p.residual_stride += 2;
+    p.epilogue.residual = Residual::kBeforeActivation;
+    Check(*GetParam(), p);
+  }
+}
+
+TEST_P(ConvTest, UnevenStridesAndCroppedOutput) {
+  Params p = Problem(1, 9, 13, 6, 10, 3, 2, 1, 1);
+  p.stride_h = 2;
+  p.stride_w = 3;
+  p.out_h = 3;
+  p.out_w = 4;
+  Check(*GetParam(), p);
+}
+
+TEST_P(ConvTest, Blocks) {
+  Check(*GetParam(), Problem(1, 14, 14, 64, 200, 3, 3, 1, 1));
+  Check(*GetParam(), Problem(1, 7, 7, 512, 70, 3, 3, 1, 1));
+  Check(*GetParam(), Problem(1, 40, 40, 3, 32, 3, 3, 2, 1));
+}
+
+TEST_P(ConvTest, Epilogues) {
+  for (const Epilogue& epilogue : AllEpilogues()) {
+    Params p = Problem(1, 3, 5, 7, 37, 3, 3, 1, 1);
+    p.epilogue = epilogue;
+    Check(*GetParam(), p);
+    Check(*GetParam(), p, false);
+  }
+}
+
+TEST_P(ConvTest, ValidateRejectsBadParams) {
+  const TileRow& row = *GetParam();
+  Params good = Problem(2, 8, 9, 4, 21, 3, 3, 2, 1);
+  Choice choice{};
+  ASSERT_TRUE(Choose(row, &good, &choice).ok());
+  const uint64_t packed = static_cast<uint64_t>(PackedSize(row.base, good)) * 4;
+  const std::vector<uint64_t> bytes = {2 * 4 * 5 * 21 * 4, 2 * 8 * 9 * 4 * 4, packed, 21 * 4, 0, 0};
+  const auto valid = [&](const Params& p, int64_t units, uint64_t scratch) {
+    return row.base.validate({std::as_bytes(std::span(&p, 1)), bytes, units, scratch}) == nullptr;
+  };
+  ASSERT_TRUE(valid(good, choice.units, choice.scratch_bytes));
+  EXPECT_FALSE(valid(good, choice.units + 1, choice.scratch_bytes));
+  EXPECT_FALSE(valid(good, choice.units, choice.scratch_bytes - 1));
+  const auto rejects = [&](auto&& change) {
+    Params p = good;
+    change(p);
+    return !valid(p, choice.units, choice.scratch_bytes);
+  };
+  EXPECT_TRUE(rejects([](Params& p) { p.batch = 3; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.in_h = 9; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.in_h = int64_t{1} << 62; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.out_w = 6; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.cin = 5; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.cin = -4; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.kernel_h = 4; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.stride_h = 0; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.pad_left = -1; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.in_stride = 5; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.dilation_w = 2; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.m_tile = 99; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.m_block = INT64_MAX; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.n_block += 1; }));
+  EXPECT_TRUE(rejects([](Params& p) { p.segments = static_cast<Segments>(5); }));
+  EXPECT_TRUE(rejects([](Params& p) { p.epilogue.activation = Activation::kPRelu; }));
+}
+
+std::vector<const TileRow*> EveryRow() {
+  std::vector<const TileRow*> rows;
+  for (const TileRow& row : Rows()) rows.push_back(&row);
+  return rows;
+}
+
+std::string RowName(const ::testing::TestParamInfo<const TileRow*>& info) {
+  std::string name = info.param->base.name;
+  for (char& c : name) c = std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(Rows, ConvTest, ::testing::ValuesIn(EveryRow()), RowName);
+
+}  // namespace
+}  // namespace whet::kernels::conv
