@@ -4,7 +4,13 @@
 # library whet_FOLDER, which must exist.
 function(whet_flatbuffers folder schema)
   find_program(FLATC flatc REQUIRED)
-  find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED)
+  find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED NO_CMAKE_FIND_ROOT_PATH)
+  if(CMAKE_CROSSCOMPILING)
+    # The headers are for any processor, but what stands beside them is not.
+    file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include)
+    file(CREATE_LINK ${FLATBUFFERS_INCLUDE}/flatbuffers ${PROJECT_BINARY_DIR}/include/flatbuffers SYMBOLIC)
+    set(FLATBUFFERS_INCLUDE ${PROJECT_BINARY_DIR}/include)
+  endif()
   get_filename_component(name ${schema} NAME_WE)
   set(header ${CMAKE_CURRENT_BINARY_DIR}/${name}_generated.h)
   add_custom_command(OUTPUT ${header}

@@ -61,6 +61,7 @@ endfunction()
 function(whet_compile_options target)
   target_compile_options(${target} PRIVATE
     -Wall -Wextra -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Wimplicit-fallthrough -Werror
+    $<$<CXX_COMPILER_ID:Clang>:-Wno-deprecated-declarations>  # of g++'s own <algorithm>
     -ffunction-sections -fdata-sections -ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
   if(WHET_SANITIZE)
     target_compile_options(${target} PUBLIC -fsanitize=${WHET_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
