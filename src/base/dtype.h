@@ -30,28 +30,22 @@ inline constexpr int kDTypeCount = 16;
 
 constexpr int BitsOf(DType type) {
   switch (type) {
-    case DType::kUndefined:
-      return 0;
+    case DType::kUndefined: return 0;
     case DType::kI4:
-    case DType::kU4:
-      return 4;
+    case DType::kU4: return 4;
     case DType::kI8:
     case DType::kU8:
-    case DType::kBool:
-      return 8;
+    case DType::kBool: return 8;
     case DType::kF16:
     case DType::kBF16:
     case DType::kI16:
-    case DType::kU16:
-      return 16;
+    case DType::kU16: return 16;
     case DType::kF32:
     case DType::kI32:
-    case DType::kU32:
-      return 32;
+    case DType::kU32: return 32;
     case DType::kF64:
     case DType::kI64:
-    case DType::kU64:
-      return 64;
+    case DType::kU64: return 64;
   }
   return 0;
 }
@@ -72,9 +66,7 @@ constexpr bool IsUnsignedInteger(DType type) {
   return type == DType::kU8 || type == DType::kU16 || type == DType::kU32 || type == DType::kU64 ||
          type == DType::kU4;
 }
-constexpr bool IsInteger(DType type) {
-  return IsSignedInteger(type) || IsUnsignedInteger(type);
-}
+constexpr bool IsInteger(DType type) { return IsSignedInteger(type) || IsUnsignedInteger(type); }
 
 // "f32", "i64", "bool", …; the spelling of the text form and of the command line.
 std::string_view DTypeName(DType type);

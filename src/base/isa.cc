@@ -71,9 +71,7 @@ constexpr std::string_view kIsaNames[] = {"portable", "avx2", "avx512"};
 
 }  // namespace
 
-std::string_view IsaName(Isa isa) {
-  return kIsaNames[static_cast<size_t>(isa)];
-}
+std::string_view IsaName(Isa isa) { return kIsaNames[static_cast<size_t>(isa)]; }
 
 bool IsaFromName(std::string_view name, Isa* isa) {
   for (size_t i = 0; i < std::size(kIsaNames); ++i) {
@@ -87,17 +85,13 @@ bool IsaFromName(std::string_view name, Isa* isa) {
 
 bool IsaSupported(Isa isa) {
   switch (isa) {
-    case Isa::kPortable:
-      return true;
+    case Isa::kPortable: return true;
 #if defined(__x86_64__)
-    case Isa::kAvx2:
-      return Features().avx2;
-    case Isa::kAvx512:
-      return Features().avx512;
+    case Isa::kAvx2: return Features().avx2;
+    case Isa::kAvx512: return Features().avx512;
 #else
     case Isa::kAvx2:
-    case Isa::kAvx512:
-      return false;
+    case Isa::kAvx512: return false;
 #endif
   }
   return false;

@@ -23,24 +23,15 @@ std::string FormatList(const char* format, va_list args) {
 
 std::string_view CodeName(Code code) {
   switch (code) {
-    case Code::kOk:
-      return "ok";
-    case Code::kInvalidArgument:
-      return "invalid argument";
-    case Code::kNotFound:
-      return "not found";
-    case Code::kBadFile:
-      return "bad file";
-    case Code::kUnsupported:
-      return "not supported";
-    case Code::kIo:
-      return "input/output error";
-    case Code::kOutOfMemory:
-      return "out of memory";
-    case Code::kLimitExceeded:
-      return "limit exceeded";
-    case Code::kInternal:
-      return "internal error";
+    case Code::kOk: return "ok";
+    case Code::kInvalidArgument: return "invalid argument";
+    case Code::kNotFound: return "not found";
+    case Code::kBadFile: return "bad file";
+    case Code::kUnsupported: return "not supported";
+    case Code::kIo: return "input/output error";
+    case Code::kOutOfMemory: return "out of memory";
+    case Code::kLimitExceeded: return "limit exceeded";
+    case Code::kInternal: return "internal error";
   }
   return "unknown";
 }

@@ -62,12 +62,8 @@ inline Dim operator*(const Dim& a, const Dim& b) {
   return {SaturatingMul(a.lo, b.lo), SaturatingMul(a.hi, b.hi)};
 }
 // Divides by a positive number, rounding towards minus infinity.
-inline int64_t FloorDiv(int64_t a, int64_t b) {
-  return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0);
-}
-inline int64_t CeilDiv(int64_t a, int64_t b) {
-  return -FloorDiv(-a, b);
-}
+inline int64_t FloorDiv(int64_t a, int64_t b) { return a / b - (a % b != 0 && (a < 0) != (b < 0) ? 1 : 0); }
+inline int64_t CeilDiv(int64_t a, int64_t b) { return -FloorDiv(-a, b); }
 inline Dim FloorDiv(const Dim& a, int64_t b) {
   if (b == 1) return a;
   return {FloorDiv(a.lo, b), a.bounded() ? FloorDiv(a.hi, b) : Dim::kUnbounded};

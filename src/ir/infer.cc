@@ -15,25 +15,16 @@ bool InferContext::IntValues(size_t i, std::vector<int64_t>* values) const {
     return true;
   };
   switch (view->dtype) {
-    case DType::kI64:
-      return append(view->as<int64_t>());
-    case DType::kU64:
-      return append(view->as<uint64_t>());
-    case DType::kI32:
-      return append(view->as<int32_t>());
-    case DType::kU32:
-      return append(view->as<uint32_t>());
-    case DType::kI16:
-      return append(view->as<int16_t>());
-    case DType::kU16:
-      return append(view->as<uint16_t>());
-    case DType::kI8:
-      return append(view->as<int8_t>());
+    case DType::kI64: return append(view->as<int64_t>());
+    case DType::kU64: return append(view->as<uint64_t>());
+    case DType::kI32: return append(view->as<int32_t>());
+    case DType::kU32: return append(view->as<uint32_t>());
+    case DType::kI16: return append(view->as<int16_t>());
+    case DType::kU16: return append(view->as<uint16_t>());
+    case DType::kI8: return append(view->as<int8_t>());
     case DType::kU8:
-    case DType::kBool:
-      return append(view->as<uint8_t>());
-    default:
-      return false;
+    case DType::kBool: return append(view->as<uint8_t>());
+    default: return false;
   }
 }
 

@@ -56,9 +56,7 @@ inline std::optional<int64_t> Product(std::span<const int64_t> factors) {
   return product;
 }
 
-constexpr int64_t CeilDiv(int64_t a, int64_t b) {
-  return a / b + (a % b > 0 ? 1 : 0);
-}
+constexpr int64_t CeilDiv(int64_t a, int64_t b) { return a / b + (a % b > 0 ? 1 : 0); }
 
 // The claim's params, copied out because their bytes need not be aligned; nothing if there are too few or too
 // many.
