@@ -19,7 +19,7 @@ setup:
 configure:
 	@mkdir -p build && { cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; }
 
-demo: all
+demo:
 	@scripts/demo.sh
 
 test:

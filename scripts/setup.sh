@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [test] [test-all]
+# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [fetch] [test] [test-all]
 # (build alone when no group is named). Asks dpkg first, so it is quick and needs no network when all are there.
 # What each package is for: docs/dependencies.md.
 set -euo pipefail
@@ -12,10 +12,12 @@ build=(
   libpng-dev libjpeg-dev zlib1g-dev
   libsndfile1-dev libsamplerate0-dev libzip-dev
 )
+fetch=(
+  nodejs npm ca-certificates
+)
 test=(
   git libgtest-dev libgmock-dev libonnx-testdata
   clang-format-19
-  nodejs npm ca-certificates
 )
 test_all=(
   clang-19 clang-tidy-19 libclang-rt-19-dev
@@ -26,9 +28,10 @@ wanted=()
 for group in "${@:-build}"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
-    test) wanted+=("${build[@]}" "${test[@]}") ;;
-    test-all) wanted+=("${build[@]}" "${test[@]}" "${test_all[@]}") ;;
-    *) echo "setup.sh: no group '$group'; there are: build, test, test-all" >&2; exit 2 ;;
+    fetch) wanted+=("${fetch[@]}") ;;
+    test) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}") ;;
+    test-all) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}" "${test_all[@]}") ;;
+    *) echo "setup.sh: no group '$group'; there are: build, fetch, test, test-all" >&2; exit 2 ;;
   esac
 done
 
