@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "kernels/depthwise/depthwise.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/move/copy.h"
@@ -40,6 +41,7 @@ constexpr AppendRowsFn kFamilies[] = {
     pad::AppendRows,
     gemm::AppendRows,
     conv::AppendRows,
+    depthwise::AppendRows,
     nullptr,
 };
 
