@@ -3,6 +3,8 @@
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "kernels/convert/convert.h"
+#include "kernels/convert/quantize.h"
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
@@ -27,22 +29,12 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 
 // One line a family; null ends the list.
 constexpr AppendRowsFn kFamilies[] = {
-    elementwise::AppendRows,
-    pool::AppendRows,
-    lstm::AppendRows,
-    gru::AppendRows,
-    reduce::AppendRows,
-    resize::AppendRows,
-    softmax::AppendRows,
-    row_norm::AppendRows,
-    group_norm::AppendRows,
-    copy::AppendRows,
-    gather::AppendRows,
-    pad::AppendRows,
-    gemm::AppendRows,
-    conv::AppendRows,
-    depthwise::AppendRows,
-    nullptr,
+    convert::AppendRows,  quantize::AppendRows,   elementwise::AppendRows,
+    pool::AppendRows,     lstm::AppendRows,       gru::AppendRows,
+    reduce::AppendRows,   resize::AppendRows,     softmax::AppendRows,
+    row_norm::AppendRows, group_norm::AppendRows, copy::AppendRows,
+    gather::AppendRows,   pad::AppendRows,        gemm::AppendRows,
+    conv::AppendRows,     depthwise::AppendRows,  nullptr,
 };
 
 }  // namespace

@@ -92,7 +92,7 @@ template <typename Params>
 void ExpectRefusesSmallerOperands(const Choice& choice, const Params& params,
                                   const std::vector<Operand>& operands) {
   for (size_t i = 0; i < operands.size(); ++i) {
-    if (operands[i].bytes == 0) continue;
+    if (operands[i].bytes <= 1) continue;  // none left would mean absent
     std::vector<uint64_t> operand_bytes;
     for (const Operand& operand : operands) operand_bytes.push_back(operand.bytes);
     operand_bytes[i] -= 1;
