@@ -91,6 +91,23 @@ void StoreInt(const TensorView& view, int64_t i, int64_t value) {
   }
 }
 
+int CompareElements(const TensorView& a, int64_t i, const TensorView& b, int64_t j) {
+  if (a.dtype == DType::kU64) {
+    const uint64_t x = a.as<uint64_t>()[i];
+    const uint64_t y = b.as<uint64_t>()[j];
+    return int{x > y} - int{x < y};
+  }
+  if (!IsFloat(a.dtype)) {
+    const int64_t x = LoadInt(a, i);
+    const int64_t y = LoadInt(b, j);
+    return int{x > y} - int{x < y};
+  }
+  const double x = LoadFloat(a, i);
+  const double y = LoadFloat(b, j);
+  if (std::isnan(x) || std::isnan(y)) return int{std::isnan(x)} - int{std::isnan(y)};
+  return int{x > y} - int{x < y};
+}
+
 void CopyElement(const TensorView& from, int64_t i, const TensorView& to, int64_t j) {
   const int bits = BitsOf(from.dtype);
   if (bits == 4) {

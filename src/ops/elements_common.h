@@ -19,6 +19,9 @@ void StoreFloat(const TensorView& view, int64_t i, double value);
 void StoreInt(const TensorView& view, int64_t i, int64_t value);
 // All elements of an integer tensor.
 std::vector<int64_t> IntsOf(const TensorView& view);
+// -1, 0 or 1 as element i of a is below, equal to or above element j of b, of the same type. NaN is above all
+// numbers, so that sorting has an order.
+int CompareElements(const TensorView& a, int64_t i, const TensorView& b, int64_t j);
 // Copies one element between tensors of the same type.
 void CopyElement(const TensorView& from, int64_t i, const TensorView& to, int64_t j);
 

@@ -29,4 +29,14 @@ int64_t OnnxFromDType(DType dtype) {
   return 0;
 }
 
+Result<DType> DTypeAttribute(const Attributes& attributes, DType fallback) {
+  if (!attributes.Has("dtype")) return fallback;
+  const DType dtype = DTypeFromOnnx(attributes.Int("dtype"));
+  if (dtype == DType::kUndefined) {
+    return Error(Code::kUnsupported, "ONNX element type %lld",
+                 static_cast<long long>(attributes.Int("dtype")));
+  }
+  return dtype;
+}
+
 }  // namespace whet::ops

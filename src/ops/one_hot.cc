@@ -1,0 +1,65 @@
+#include "ops/elements_common.h"
+#include "ops/shape_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  const Type& indices = context.input(0);
+  const DType dtype = context.input(2).dtype;
+  const Type& values = context.input(2);
+  if (values.ranked && (values.rank() != 1 || values.dims[0].lo > 2 || values.dims[0].hi < 2)) {
+    return Error(Code::kBadFile, "the values are %s; they must be two: off and on", ToString(values).c_str());
+  }
+  if (!indices.ranked) {
+    context.SetOutput(0, Type::Unranked(dtype));
+    return {};
+  }
+  WHET_ASSIGN_OR_RETURN(const int axis, AxisOf(context.attributes().Int("axis", -1), indices.rank() + 1));
+  Dim depth;
+  if (const TensorView* value = context.InputValue(1); value != nullptr) {
+    if (value->elements() != 1 || LoadInt(*value, 0) < 0)
+      return Error(Code::kBadFile, "the depth must be one number");
+    depth = Dim(LoadInt(*value, 0));
+  }
+  Type type(dtype, indices.dims);
+  type.dims.insert(type.dims.begin() + axis, depth);
+  context.SetOutput(0, std::move(type));
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& indices = context.input(0);
+  const TensorView& values = context.input(2);
+  const TensorView& y = context.output(0);
+  WHET_ASSIGN_OR_RETURN(const int axis, AxisOf(context.attributes().Int("axis", -1), y.shape.rank()));
+  const int64_t depth = y.shape[axis];
+  const int64_t inner = StridesOf(y.shape)[static_cast<size_t>(axis)];
+  for (int64_t i = 0; i < y.elements(); ++i) {
+    const int64_t at = i / inner % depth;
+    const int64_t index = LoadInt(indices, i / inner / depth * inner + i % inner);
+    // An index out of range is on nowhere.
+    CopyElement(values, at == index || (index < 0 && at == index + depth) ? 1 : 0, y, i);
+  }
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
+constexpr OnnxSpelling kOnnx[] = {{"OneHot", 9}};
+
+}  // namespace
+
+extern const OpDef op_one_hot;
+const OpDef op_one_hot = {
+    .name = "OneHot",
+    .summary = "A new axis that is `on` at the index and `off` elsewhere",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .value_inputs = 0b10,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

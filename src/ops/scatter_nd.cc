@@ -1,0 +1,74 @@
+#include "ops/elements_common.h"
+#include "ops/gather_common.h"
+#include "ops/shape_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status Infer(InferContext& context) {
+  const Type& x = context.input(0);
+  const Type& indices = context.input(1);
+  const Type& updates = context.input(2);
+  WHET_RETURN_IF_ERROR(ScatterReductionOf(context.attributes()).TakeStatus());
+  if (updates.dtype != x.dtype) return Error(Code::kBadFile, "the updates have another type than the data");
+  context.SetOutput(0, x);
+  if (!x.ranked || !indices.ranked || indices.dims.empty() || !indices.dims.back().known()) return {};
+  const int64_t length = indices.dims.back().lo;
+  if (length > x.rank()) {
+    return Error(Code::kBadFile, "index tuples of %lld do not fit %s", static_cast<long long>(length),
+                 ToString(x).c_str());
+  }
+  std::vector<Dim> dims(indices.dims.begin(), indices.dims.end() - 1);
+  dims.insert(dims.end(), x.dims.begin() + length, x.dims.end());
+  bool same = !updates.ranked || updates.dims.size() == dims.size();
+  for (size_t d = 0; same && d < updates.dims.size(); ++d) same = Meet(dims[d], updates.dims[d]).ok();
+  if (!same) {
+    return Error(Code::kBadFile, "the updates are %s but the indices ask for %s", ToString(updates).c_str(),
+                 ToString(Type(x.dtype, dims)).c_str());
+  }
+  return {};
+}
+
+Status Reference(ReferenceContext& context) {
+  const TensorView& indices = context.input(1);
+  const TensorView& y = context.output(0);
+  WHET_ASSIGN_OR_RETURN(const ScatterReduction reduction, ScatterReductionOf(context.attributes()));
+  WHET_RETURN_IF_ERROR(CopyReference(context));
+  const int64_t length = indices.shape.back();
+  const std::vector<int64_t> strides = StridesOf(y.shape);
+  int64_t slice = 1;
+  for (int d = static_cast<int>(length); d < y.shape.rank(); ++d) slice *= y.shape[d];
+  int64_t count = 1;
+  for (int d = 0; d + 1 < indices.shape.rank(); ++d) count *= indices.shape[d];
+  for (int64_t i = 0; i < count; ++i) {
+    int64_t offset = 0;
+    for (int64_t k = 0; k < length; ++k) {
+      const int axis = static_cast<int>(k);
+      WHET_ASSIGN_OR_RETURN(const int64_t index,
+                            CheckedIndex(LoadInt(indices, i * length + k), y.shape[axis]));
+      offset += index * strides[static_cast<size_t>(axis)];
+    }
+    for (int64_t k = 0; k < slice; ++k)
+      ScatterElement(reduction, context.input(2), i * slice + k, y, offset + k);
+  }
+  return {};
+}
+
+constexpr AttributeDef kAttributes[] = {{"reduction", AttributeKind::kString}};
+constexpr OnnxSpelling kOnnx[] = {{"ScatterND", 11}};
+
+}  // namespace
+
+extern const OpDef op_scatter_nd;
+const OpDef op_scatter_nd = {
+    .name = "ScatterND",
+    .summary = "x with slices, chosen by index tuples, replaced or combined",
+    .min_inputs = 3,
+    .max_inputs = 3,
+    .attributes = kAttributes,
+    .infer = Infer,
+    .reference = Reference,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops
