@@ -16,6 +16,8 @@
 #include "kernels/pool/pool.h"
 #include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
+#include "kernels/reduce/arg_reduce.h"
+#include "kernels/reduce/cumulative_sum.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/resize/resize.h"
 #include "kernels/softmax/softmax.h"
@@ -28,14 +30,30 @@ namespace {
 using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 
 // One line a family; null ends the list.
+// clang-format off
 constexpr AppendRowsFn kFamilies[] = {
-    convert::AppendRows,  quantize::AppendRows,   elementwise::AppendRows,
-    pool::AppendRows,     lstm::AppendRows,       gru::AppendRows,
-    reduce::AppendRows,   resize::AppendRows,     softmax::AppendRows,
-    row_norm::AppendRows, group_norm::AppendRows, copy::AppendRows,
-    gather::AppendRows,   pad::AppendRows,        gemm::AppendRows,
-    conv::AppendRows,     depthwise::AppendRows,  nullptr,
+    arg_reduce::AppendRows,
+    conv::AppendRows,
+    convert::AppendRows,
+    copy::AppendRows,
+    cumulative_sum::AppendRows,
+    depthwise::AppendRows,
+    elementwise::AppendRows,
+    gather::AppendRows,
+    gemm::AppendRows,
+    group_norm::AppendRows,
+    gru::AppendRows,
+    lstm::AppendRows,
+    pad::AppendRows,
+    pool::AppendRows,
+    quantize::AppendRows,
+    reduce::AppendRows,
+    resize::AppendRows,
+    row_norm::AppendRows,
+    softmax::AppendRows,
+    nullptr,
 };
+// clang-format on
 
 }  // namespace
 
