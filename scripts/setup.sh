@@ -16,7 +16,7 @@ fetch=(
   nodejs npm ca-certificates
 )
 test=(
-  git libgtest-dev libgmock-dev libonnx-testdata
+  git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata
   clang-format-19
 )
 test_all=(

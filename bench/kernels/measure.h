@@ -1,0 +1,59 @@
+// Runs a chosen kernel on one thread and reports the best time seen: other work on the machine only adds.
+#pragma once
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/kernel.h"
+#include "peak.h"
+
+namespace whet::bench {
+
+class Floats {
+ public:
+  explicit Floats(int64_t count) : memory_(static_cast<size_t>(count) + 64) {
+    std::mt19937 random(1);
+    std::uniform_real_distribution<float> uniform(-1, 1);
+    for (float& x : memory_) x = uniform(random);
+  }
+  float* data() {
+    const auto address = reinterpret_cast<uintptr_t>(memory_.data());
+    return reinterpret_cast<float*>((address + kernels::kAlignment - 1) / kernels::kAlignment *
+                                    kernels::kAlignment);
+  }
+
+ private:
+  std::vector<float> memory_;
+};
+
+// `flops` and `bytes` that the whole call does and must move at least.
+template <typename Params>
+void Measure(benchmark::State& state, const kernels::Choice& choice, const Params& params,
+             std::vector<void*> operands, double flops, double bytes) {
+  if (!IsaSupported(choice.row->isa)) {
+    state.SkipWithError("not on this CPU");
+    return;
+  }
+  Floats scratch(static_cast<int64_t>(choice.scratch_bytes / sizeof(float)) + 1);
+  const kernels::Args args{&params, operands.data(), scratch.data()};
+  double best = 1e30;
+  for (auto _ : state) {
+    const auto start = std::chrono::steady_clock::now();
+    choice.row->run(args, 0, choice.units);
+    benchmark::ClobberMemory();
+    const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
+    best = std::min(best, time.count());
+  }
+  state.counters["best_us"] = best / 1000;
+  state.counters["GFLOP/s"] = flops / best;
+  state.counters["GB/s"] = bytes / best;
+  state.counters["peak%"] = 100 * flops / best / PeakGflops(choice.row->isa);
+}
+
+}  // namespace whet::bench

@@ -1,0 +1,76 @@
+#include "peak.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+
+namespace whet::bench {
+namespace {
+
+constexpr int kChains = 12;
+constexpr int64_t kRounds = 20000;
+
+using V4 = float __attribute__((vector_size(16)));
+using V8 = float __attribute__((vector_size(32)));
+using V16 = float __attribute__((vector_size(64)));
+
+// Independent chains of multiply-adds. The empty asm hides from the compiler what it names: equal chains
+// would be computed once.
+#define WHET_STEP(i) a##i = a##i * x + y;
+#define WHET_HIDE(i) __asm__ volatile("" : WHET_REGISTER(a##i));
+#define WHET_CHAINS(V)                                                                                      \
+  V a0{}, a1{}, a2{}, a3{}, a4{}, a5{}, a6{}, a7{}, a8{}, a9{}, a10{}, a11{};                               \
+  WHET_HIDE(0)                                                                                              \
+  WHET_HIDE(1) WHET_HIDE(2) WHET_HIDE(3) WHET_HIDE(4) WHET_HIDE(5) WHET_HIDE(6) WHET_HIDE(7) WHET_HIDE(8)   \
+      WHET_HIDE(9) WHET_HIDE(10) WHET_HIDE(11) V x = V{} + 0.5f;                                            \
+  V y = V{} + 0.5f;                                                                                         \
+  for (int64_t round = 0; round < kRounds; ++round) {                                                       \
+    __asm__ volatile("" : WHET_REGISTER(x), WHET_REGISTER(y));                                              \
+    WHET_STEP(0)                                                                                            \
+    WHET_STEP(1)                                                                                            \
+    WHET_STEP(2) WHET_STEP(3) WHET_STEP(4) WHET_STEP(5) WHET_STEP(6) WHET_STEP(7) WHET_STEP(8) WHET_STEP(9) \
+        WHET_STEP(10) WHET_STEP(11)                                                                         \
+  }                                                                                                         \
+  const V sum = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11;                                \
+  return sum[0]
+
+#if defined(__x86_64__)
+#define WHET_REGISTER(x) "+v"(x)
+[[gnu::target("avx512f"), gnu::noinline]] float Chains512() { WHET_CHAINS(V16); }
+[[gnu::target("avx2,fma"), gnu::noinline]] float Chains256() { WHET_CHAINS(V8); }
+[[gnu::noinline]] float Chains128() { WHET_CHAINS(V4); }
+#else
+#define WHET_REGISTER(x) "+w"(x)
+[[gnu::noinline]] float Chains128() { WHET_CHAINS(V4); }
+#endif
+
+double Measure(float (*chains)(), int lanes) {
+  volatile float sink = 0;
+  double best = 0;
+  for (int i = 0; i < 300; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    sink = sink + chains();
+    const std::chrono::duration<double, std::nano> time = std::chrono::steady_clock::now() - start;
+    best = std::max(best, 2.0 * kRounds * kChains * lanes / time.count());
+  }
+  return best;
+}
+
+}  // namespace
+
+double PeakGflops(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512) {
+    static const double peak = Measure(Chains512, 16);
+    return peak;
+  }
+  if (isa == Isa::kAvx2) {
+    static const double peak = Measure(Chains256, 8);
+    return peak;
+  }
+#endif
+  static const double peak = Measure(Chains128, 4);
+  return peak;
+}
+
+}  // namespace whet::bench
