@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "kernels/conv/conv.h"
+#include "kernels/conv_transpose/conv_transpose.h"
 #include "kernels/convert/convert.h"
 #include "kernels/convert/quantize.h"
 #include "kernels/depthwise/depthwise.h"
@@ -34,6 +35,7 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 constexpr AppendRowsFn kFamilies[] = {
     arg_reduce::AppendRows,
     conv::AppendRows,
+    conv_transpose::AppendRows,
     convert::AppendRows,
     copy::AppendRows,
     cumulative_sum::AppendRows,
