@@ -5,7 +5,7 @@
 
 #include "compile/views.h"
 #include "ir/op_def.h"
-#include "kernels/move/move.h"
+#include "kernels/move/copy.h"
 
 namespace whet {
 namespace {
@@ -90,6 +90,14 @@ TensorId Lowering::Reshaped(TensorId id, const Shape& shape) {
   return static_cast<TensorId>(tensors_.size() - 1);
 }
 
+TensorId Lowering::Piece(TensorId whole, const Shape& shape, uint64_t offset) {
+  TensorDraft tensor = tensors_[whole];
+  tensor.shape = shape;
+  tensor.offset = offset;
+  tensors_.push_back(std::move(tensor));
+  return static_cast<TensorId>(tensors_.size() - 1);
+}
+
 TensorId Lowering::DenseInput(const Value* value) {
   const TensorId id = TensorOf(value);
   if (tensors_[id].dense()) return id;
@@ -166,13 +174,19 @@ Status Lowering::AddReference(const Node& node) {
 Status Lowering::AddCopy(const Node& node, TensorId from, TensorId to) {
   const TensorDraft& source = tensors_[from];
   const TensorDraft& target = tensors_[to];
-  const std::vector<int64_t> dims = {source.rows(), source.shape.rank() == 0 ? 1 : source.shape.back()};
+  if (source.shape.elements() == 0) return {};
+  std::vector<int64_t> dims = {source.rows(), source.shape.rank() == 0 ? 1 : source.shape.back()};
+  int bytes = BitsOf(source.dtype) / 8;
+  if (bytes == 0) {  // packed 4-bit types are dense
+    dims = {1, static_cast<int64_t>(BytesOf(source.dtype, static_cast<uint64_t>(source.shape.elements())))};
+    bytes = 1;
+  }
   const std::vector<int64_t> source_strides = {source.row_stride, 1};
   const std::vector<int64_t> target_strides = {target.row_stride, 1};
-  kernels::move::CopyParams params{};
+  kernels::copy::Params params{};
   kernels::Choice choice{};
-  WHET_RETURN_IF_ERROR(kernels::move::ChooseCopy(isa_, BitsOf(source.dtype) / 8, dims, target_strides, source_strides,
-                                                 &params, &choice));
+  WHET_RETURN_IF_ERROR(
+      kernels::copy::Choose(isa_, bytes, dims, target_strides, source_strides, 0, &params, &choice));
   AddKernel(node, choice, params, {to, from});
   return {};
 }

@@ -75,6 +75,8 @@ class Lowering {
   }
   // A view of a tensor's bytes as another shape, dense; for folding dimensions.
   TensorId Reshaped(TensorId id, const Shape& shape);
+  // The part of a tensor that begins `offset` bytes into its buffer, with the tensor's row stride.
+  TensorId Piece(TensorId whole, const Shape& shape, uint64_t offset);
 
   // --- steps
   template <typename Params>

@@ -1,0 +1,24 @@
+// The lower functions, one file per kernel family; lower_table.cc says which operators each takes.
+#pragma once
+
+#include "compile/lowering.h"
+
+namespace whet {
+
+Result<bool> LowerConv(const Node& node, Lowering& lowering);
+Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
+Result<bool> LowerMatMul(const Node& node, Lowering& lowering);
+Result<bool> LowerElementwise(const Node& node, Lowering& lowering);
+Result<bool> LowerPool(const Node& node, Lowering& lowering);
+Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering);
+Result<bool> LowerReshape(const Node& node, Lowering& lowering);
+Result<bool> LowerTranspose(const Node& node, Lowering& lowering);
+Result<bool> LowerConcat(const Node& node, Lowering& lowering);
+Result<bool> LowerSlice(const Node& node, Lowering& lowering);
+Result<bool> LowerSplit(const Node& node, Lowering& lowering);
+Result<bool> LowerExpand(const Node& node, Lowering& lowering);
+Result<bool> LowerTile(const Node& node, Lowering& lowering);
+Result<bool> LowerDepthToSpace(const Node& node, Lowering& lowering);
+Result<bool> LowerSpaceToDepth(const Node& node, Lowering& lowering);
+
+}  // namespace whet

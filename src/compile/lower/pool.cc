@@ -1,0 +1,101 @@
+#include "kernels/pool/pool.h"
+
+#include "compile/lower/lower.h"
+
+namespace whet {
+namespace {
+
+namespace kernel = kernels::pool;
+
+// 2-D; a 1-D pool is one of height 1.
+struct Window {
+  int64_t kernel[2] = {1, 1};
+  int64_t stride[2] = {1, 1};
+  int64_t dilation[2] = {1, 1};
+  int64_t begin[2] = {0, 0};
+  int64_t end[2] = {0, 0};
+};
+
+bool ReadWindow(const Node& node, int spatial, Window* window) {
+  const Attributes& attributes = node.attributes;
+  if (attributes.Has("auto_pad") && attributes.String("auto_pad") != "NOTSET") return false;
+  const auto kernel_shape = attributes.Ints("kernel_shape");
+  if (static_cast<int>(kernel_shape.size()) != spatial) return false;
+  const auto read = [&](std::string_view name, int64_t (&to)[2], size_t from) {
+    const auto values = attributes.Ints(name);
+    for (int i = 0; i < spatial; ++i) {
+      const size_t at = from + static_cast<size_t>(i);
+      if (at < values.size()) to[2 - spatial + i] = values[at];
+    }
+  };
+  read("kernel_shape", window->kernel, 0);
+  read("strides", window->stride, 0);
+  read("dilations", window->dilation, 0);
+  read("pads", window->begin, 0);
+  read("pads", window->end, static_cast<size_t>(spatial));
+  return true;
+}
+
+Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, Lowering& lowering) {
+  const Value* x = node.input(0);
+  const Value* y = node.output();
+  if (x->type.dtype != DType::kF32 || x->type.rank() < 3 || x->type.rank() > 4) return false;
+  if (y->type.ToShape().elements() == 0) return false;
+  const TensorId in = lowering.TensorOf(x);
+  const TensorId out = lowering.TensorOf(y);
+  const TensorDraft& from = lowering.tensor(in);
+  const TensorDraft& to = lowering.tensor(out);
+  const int last = x->type.rank() - 1;
+  const bool flat = last == 2;
+  kernel::Params params{};
+  params.mode = mode;
+  params.batch = from.shape[0];
+  params.channels = from.shape[last];
+  params.height = flat ? 1 : from.shape[1];
+  params.width = from.shape[last - 1];
+  params.out_height = flat ? 1 : to.shape[1];
+  params.out_width = to.shape[last - 1];
+  params.kernel_height = window.kernel[0];
+  params.kernel_width = window.kernel[1];
+  params.stride_height = window.stride[0];
+  params.stride_width = window.stride[1];
+  params.dilation_height = window.dilation[0];
+  params.dilation_width = window.dilation[1];
+  params.pad_top = window.begin[0];
+  params.pad_left = window.begin[1];
+  params.pad_bottom = window.end[0];
+  params.pad_right = window.end[1];
+  params.in_pixel_stride = from.row_stride;
+  params.in_row_stride = from.row_stride * params.width;
+  params.in_batch_stride = params.in_row_stride * params.height;
+  params.out_pixel_stride = to.row_stride;
+  params.out_row_stride = to.row_stride * params.out_width;
+  params.out_batch_stride = params.out_row_stride * params.out_height;
+  kernels::Choice choice{};
+  if (!kernel::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  lowering.AddKernel(node, choice, params, {out, in});
+  return true;
+}
+
+}  // namespace
+
+Result<bool> LowerPool(const Node& node, Lowering& lowering) {
+  Window window;
+  const int spatial = node.input(0)->type.rank() - 2;
+  if (spatial < 1 || spatial > 2 || node.outputs().size() != 1 || !ReadWindow(node, spatial, &window)) return false;
+  kernel::Mode mode = kernel::Mode::kMax;
+  if (node.Is("AveragePool")) {
+    mode = node.attributes.Int("count_include_pad") != 0 ? kernel::Mode::kAverageIncludingPad : kernel::Mode::kAverage;
+  }
+  return AddPool(node, mode, window, lowering);
+}
+
+Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering) {
+  const Type& x = node.input(0)->type;
+  if (x.rank() < 3 || x.rank() > 4) return false;
+  Window window;
+  for (int i = 1; i < x.rank() - 1; ++i) window.kernel[i + 3 - x.rank()] = x.ToShape()[i];
+  return AddPool(node, node.Is("GlobalMaxPool") ? kernel::Mode::kMax : kernel::Mode::kAverage, window, lowering);
+}
+
+}  // namespace whet
