@@ -384,7 +384,7 @@ Status Lowering::LowerGraph(const Graph& graph) {
   return {};
 }
 
-Result<std::shared_ptr<const Plan>> Lowering::Finish() {
+Result<std::shared_ptr<const Plan>> Lowering::Finish(std::string model_id) {
   const auto end = static_cast<uint32_t>(steps_.size());
   for (Buffer& buffer : buffers_) {
     // Inputs keep their contents from run to run; outputs are read after it.
@@ -402,6 +402,8 @@ Result<std::shared_ptr<const Plan>> Lowering::Finish() {
   auto plan = std::make_shared<Plan>();
   plan->arena_bytes = PlanMemory(buffers_);
   plan->isa = isa_;
+  plan->cpu = CpuName();
+  plan->model_id = std::move(model_id);
   for (const TensorDraft& draft : tensors_) {
     const Buffer& buffer = buffers_[draft.buffer];
     PlanTensor tensor;

@@ -93,7 +93,7 @@ class Lowering {
 
   // --- graph level, for Compile
   Status LowerGraph(const Graph& graph);
-  Result<std::shared_ptr<const Plan>> Finish();
+  Result<std::shared_ptr<const Plan>> Finish(std::string model_id);
 
  private:
   struct WeightChunk {

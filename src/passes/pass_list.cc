@@ -1,0 +1,29 @@
+#include "passes/pass_list.h"
+
+namespace whet {
+namespace {
+
+constexpr Pass kPasses[] = {
+    {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
+    {"inline_constant_if", "puts the chosen branch in the place of an If whose condition is known", InlineConstantIf},
+    {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
+    {"remove_dead_nodes", "drops what no output depends on", RemoveDeadNodes},
+    {"remove_identities", "drops operators that change nothing", RemoveIdentities},
+    {"recognize_activations", "finds activations that are spelled out in smaller operators", RecognizeActivations},
+    {"sink_transposes", "moves transposes towards the outputs until they meet their inverse", SinkTransposes},
+    {"fold_batch_norm", "multiplies batch normalization into weights, or makes it a scale and a shift", FoldBatchNorm},
+    {"fold_scale_into_weights", "multiplies a constant scale after a convolution into its weights", FoldScaleIntoWeights},
+    {"fuse_pad", "makes explicit padding part of the convolution that follows", FusePad},
+    {"fuse_bias", "makes an added constant vector the bias", FuseBias},
+    {"fuse_activation", "applies an activation where the convolution or product before it stores", FuseActivation},
+    {"fuse_residual", "adds a residual, and the activation after it, where a convolution stores", FuseResidual},
+    {"fuse_elementwise", "runs a chain of elementwise operators as one loop", FuseElementwise},
+    {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
+    {"remove_dead_nodes", "drops what no output depends on", RemoveDeadNodes},
+};
+
+}  // namespace
+
+std::span<const Pass> OptimizationPasses() { return kPasses; }
+
+}  // namespace whet

@@ -1,0 +1,28 @@
+// The optimizing passes, in the order in which they run. One file in this folder is one rewrite.
+#pragma once
+
+#include <span>
+
+#include "ir/pass.h"
+
+namespace whet {
+
+// For a Graph whose inputs have concrete shapes.
+std::span<const Pass> OptimizationPasses();
+
+// --- the passes; what each does stands above its definition
+Result<int> InlineConstantIf(Graph& graph);
+Result<int> FoldConstants(Graph& graph);
+Result<int> RemoveIdentities(Graph& graph);
+Result<int> RemoveDeadNodes(Graph& graph);
+Result<int> RecognizeActivations(Graph& graph);
+Result<int> SinkTransposes(Graph& graph);
+Result<int> FoldBatchNorm(Graph& graph);
+Result<int> FoldScaleIntoWeights(Graph& graph);
+Result<int> FusePad(Graph& graph);
+Result<int> FuseBias(Graph& graph);
+Result<int> FuseResidual(Graph& graph);
+Result<int> FuseActivation(Graph& graph);
+Result<int> FuseElementwise(Graph& graph);
+
+}  // namespace whet
