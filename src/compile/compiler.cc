@@ -4,6 +4,7 @@
 #include <unordered_set>
 
 #include "compile/lowering.h"
+#include "ir/builder.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
 #include "passes/pass_list.h"
