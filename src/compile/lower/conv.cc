@@ -3,8 +3,6 @@
 #include "compile/lower/epilogue.h"
 #include "compile/lower/lower.h"
 #include "ir/op_def.h"
-#include "kernels/conv_transpose/conv_transpose.h"
-#include "kernels/depthwise/depthwise.h"
 
 namespace whet {
 namespace {
@@ -87,57 +85,19 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
   const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());
-  const int64_t macs = node.op().macs(node);
+  kernels::Choice choice{};
   void* packed = nullptr;
-  if (g.groups == g.cin && g.cout == g.cin && g.groups > 1) {
-    kernels::DepthwiseParams params;
-    SetGeometry(g, &params);
-    params.channels = g.cout;
-    SetTensors(lowering, in, out, operands, &params);
-    const kernels::DepthwiseRow* row = kernels::SelectDepthwise(lowering.isa(), &params);
-    if (row == nullptr) return false;
-    const TensorId weights =
-        lowering.Weights(DType::kF32, Shape{kernels::DepthwisePackedSize(*row, params)}, &packed);
-    kernels::PackDepthwise(*row, params, WeightsOf(node), static_cast<float*>(packed));
-    const kernels::Choice choice{&row->base, kernels::DepthwiseUnits(params), kernels::DepthwiseScratchBytes(*row, params)};
-    lowering.AddKernel(node, choice, params, {in, weights, operands.bias, operands.residual, operands.slope, out}, macs);
-    return true;
-  }
-  kernels::ConvParams params;
+  kernels::conv::Params params;
   SetGeometry(g, &params);
   params.groups = g.groups;
   params.cin = g.cin / g.groups;
   params.cout = g.cout / g.groups;
   SetTensors(lowering, in, out, operands, &params);
-  const kernels::ConvRow* row = kernels::SelectConv(lowering.isa(), &params);
-  if (row == nullptr) return false;
-  const TensorId weights = lowering.Weights(DType::kF32, Shape{kernels::ConvPackedSize(*row, params)}, &packed);
-  kernels::PackConv(*row, params, WeightsOf(node), static_cast<float*>(packed));
-  const kernels::Choice choice{&row->base, kernels::ConvUnits(params), kernels::ConvScratchBytes(*row, params)};
-  lowering.AddKernel(node, choice, params, {in, weights, operands.bias, operands.residual, operands.slope, out}, macs);
-  return true;
-}
-
-Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering) {
-  Geometry g;
-  EpilogueOperands operands;
-  if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
-  const TensorId in = lowering.TensorOf(node.input(0));
-  const TensorId out = lowering.TensorOf(node.output());
-  kernels::ConvTransposeParams params;
-  SetGeometry(g, &params);
-  params.groups = g.groups;
-  params.cin = g.cin / g.groups;
-  params.cout = g.cout / g.groups;
-  SetTensors(lowering, in, out, operands, &params);
-  const kernels::ConvTransposeRow* row = kernels::SelectConvTranspose(lowering.isa(), &params);
-  if (row == nullptr) return false;
-  void* packed = nullptr;
+  if (!kernels::conv::Choose(lowering.isa(), &params, &choice).ok()) return false;
   const TensorId weights =
-      lowering.Weights(DType::kF32, Shape{kernels::ConvTransposePackedSize(*row, params)}, &packed);
-  kernels::PackConvTranspose(*row, params, WeightsOf(node), static_cast<float*>(packed));
-  const kernels::Choice choice{&row->base, kernels::ConvTransposeUnits(params),
-                               kernels::ConvTransposeScratchBytes(*row, params)};
+      lowering.Weights(DType::kF32, Shape{kernels::conv::PackedSize(*choice.row, params)}, &packed);
+  const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin, params.cin, 1};
+  kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
   lowering.AddKernel(node, choice, params, {in, weights, operands.bias, operands.residual, operands.slope, out},
                      node.op().macs(node));
   return true;

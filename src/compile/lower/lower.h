@@ -6,7 +6,6 @@
 namespace whet {
 
 Result<bool> LowerConv(const Node& node, Lowering& lowering);
-Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
 Result<bool> LowerMatMul(const Node& node, Lowering& lowering);
 Result<bool> LowerElementwise(const Node& node, Lowering& lowering);
 Result<bool> LowerPool(const Node& node, Lowering& lowering);

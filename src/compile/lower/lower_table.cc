@@ -13,7 +13,6 @@ constexpr Entry kTable[] = {
     {"AveragePool", LowerPool},
     {"Concat", LowerConcat},
     {"Conv", LowerConv},
-    {"ConvTranspose", LowerConvTranspose},
     {"DepthToSpace", LowerDepthToSpace},
     {"Expand", LowerExpand},
     {"Flatten", LowerReshape},

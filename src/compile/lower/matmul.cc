@@ -26,7 +26,7 @@ struct Batch {
 };
 
 // Merges neighbouring batch dimensions that every operand walks evenly; at most three may be left.
-bool FoldBatches(std::vector<Batch> dims, kernels::GemmParams* params) {
+bool FoldBatches(std::vector<Batch> dims, kernels::gemm::Params* params) {
   std::vector<Batch> folded;
   for (const Batch& dim : dims) {
     if (dim.size == 1) continue;
@@ -41,7 +41,7 @@ bool FoldBatches(std::vector<Batch> dims, kernels::GemmParams* params) {
     }
     folded.push_back(dim);
   }
-  if (folded.size() > kernels::kGemmBatchDims) return false;
+  if (folded.size() > kernels::gemm::kBatchDims) return false;
   for (size_t i = 0; i < folded.size(); ++i) {
     params->batch[i] = folded[i].size;
     params->a_stride[i] = folded[i].a;
@@ -72,7 +72,7 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
     y_shape = Shape{1, y_shape[0]};
   }
   const bool transpose_b = node.attributes.Int("transpose_b") != 0;
-  kernels::GemmParams params;
+  kernels::gemm::Params params;
   params.m = a_shape[a_shape.rank() - 2];
   params.k = a_shape.back();
   params.n = y_shape.back();
@@ -87,7 +87,7 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   params.ldr = operands.residual == kNoTensor ? 0 : lowering.tensor(operands.residual).row_stride;
   params.epilogue = operands.epilogue;
   const bool pack = b->IsConstant() && one_b;
-  params.b_form = pack ? kernels::BForm::kPacked : transpose_b ? kernels::BForm::kTransposed : kernels::BForm::kRowMajor;
+  params.b_form = pack ? kernels::gemm::BForm::kPacked : transpose_b ? kernels::gemm::BForm::kTransposed : kernels::gemm::BForm::kRowMajor;
 
   if (one_b) {
     // All of A's matrices are one tall matrix.
@@ -108,15 +108,14 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
     right = lowering.DenseInput(b);
     params.ldb = b_shape.back();
   }
-  const kernels::GemmRow* row = kernels::SelectGemm(lowering.isa(), &params);
-  if (row == nullptr) return false;
+  kernels::Choice choice{};
+  if (!kernels::gemm::Choose(lowering.isa(), &params, &choice).ok()) return false;
   if (pack) {
     void* packed = nullptr;
-    right = lowering.Weights(DType::kF32, Shape{kernels::PackedBSize(row->lanes, params.k, params.n)}, &packed);
-    kernels::PackB(row->tile_n, row->lanes, params.k, params.n, b->constant()->view().as<float>(),
-                   transpose_b ? 1 : params.n, transpose_b ? params.k : 1, static_cast<float*>(packed));
+    right = lowering.Weights(DType::kF32, Shape{kernels::gemm::PackedSize(*choice.row, params.k, params.n)}, &packed);
+    kernels::gemm::Pack(*choice.row, params.k, params.n, b->constant()->view().as<float>(),
+                        transpose_b ? 1 : params.n, transpose_b ? params.k : 1, static_cast<float*>(packed));
   }
-  const kernels::Choice choice{&row->base, kernels::GemmUnits(params), kernels::GemmScratchBytes(*row, params)};
   lowering.AddKernel(node, choice, params, {in, right, operands.bias, operands.residual, operands.slope, out},
                      node.op().macs != nullptr ? node.op().macs(node) : 0);
   return true;
