@@ -54,7 +54,8 @@ bool CanBeFixed(const Value* value) {
 }
 
 // Marks the inputs that `value` is computed from, going back through nodes of integers.
-void MarkSources(const Value* value, std::unordered_set<const Value*>* seen, std::vector<const Value*>* inputs) {
+void MarkSources(const Value* value, std::unordered_set<const Value*>* seen,
+                 std::vector<const Value*>* inputs) {
   std::vector<const Value*> work = {value};
   while (!work.empty()) {
     const Value* at = work.back();
@@ -67,10 +68,12 @@ void MarkSources(const Value* value, std::unordered_set<const Value*>* seen, std
   }
 }
 
-void CollectShapeInputs(const Graph& graph, std::unordered_set<const Value*>* seen, std::vector<const Value*>* inputs) {
+void CollectShapeInputs(const Graph& graph, std::unordered_set<const Value*>* seen,
+                        std::vector<const Value*>* inputs) {
   for (const auto& node : graph.nodes()) {
     for (size_t i = 0; i < node->inputs().size(); ++i) {
-      if ((node->op().value_inputs >> std::min<size_t>(i, 31) & 1u) != 0) MarkSources(node->input(i), seen, inputs);
+      if ((node->op().value_inputs >> std::min<size_t>(i, 31) & 1u) != 0)
+        MarkSources(node->input(i), seen, inputs);
     }
     for (const auto& subgraph : node->subgraphs) CollectShapeInputs(*subgraph, seen, inputs);
   }

@@ -70,7 +70,8 @@ TensorId Lowering::Weights(DType dtype, const Shape& shape, void** data) {
   if (memory == nullptr) throw std::bad_alloc();
   std::memset(memory, 0, AlignUp(bytes + 1));
   *data = memory;
-  weights_.push_back({std::shared_ptr<std::byte>(memory, [](std::byte* p) { std::free(p); }), bytes, weight_bytes_});
+  weights_.push_back(
+      {std::shared_ptr<std::byte>(memory, [](std::byte* p) { std::free(p); }), bytes, weight_bytes_});
   const uint32_t buffer = AddBuffer(Place::kWeights, 0, bytes);
   buffers_[buffer].offset = weight_bytes_;
   weight_bytes_ += AlignUp(bytes);
@@ -139,8 +140,9 @@ PlanStep& Lowering::AddStep(const Node& node, PlanStep::Kind kind, std::vector<T
   return steps_.back();
 }
 
-void Lowering::AddKernelBytes(const Node& node, const kernels::Choice& choice, std::span<const std::byte> params,
-                              std::vector<TensorId> operands, int64_t macs) {
+void Lowering::AddKernelBytes(const Node& node, const kernels::Choice& choice,
+                              std::span<const std::byte> params, std::vector<TensorId> operands,
+                              int64_t macs) {
   PlanStep& step = AddStep(node, PlanStep::Kind::kKernel, std::move(operands));
   step.row = choice.row->name;
   step.params.assign(params.begin(), params.end());
@@ -154,7 +156,8 @@ Status Lowering::AddReference(const Node& node) {
     return Error(Code::kUnsupported, "operator %s cannot be compiled", std::string(node.op_name()).c_str());
   }
   std::vector<TensorId> operands;
-  for (const Value* input : node.inputs()) operands.push_back(input == nullptr ? kNoTensor : DenseInput(input));
+  for (const Value* input : node.inputs())
+    operands.push_back(input == nullptr ? kNoTensor : DenseInput(input));
   std::vector<TensorId> written;
   for (const Value* output : node.outputs()) {
     written.push_back(output == nullptr ? kNoTensor : DenseOutput(output));
@@ -197,7 +200,8 @@ void Lowering::MayWriteOver(size_t output, size_t input) {
   const TensorDraft& from = tensors_[step.operands[input]];
   const auto whole = [&](const TensorDraft& tensor) {
     return tensor.offset == 0 && tensor.dense() &&
-           BytesOf(tensor.dtype, static_cast<uint64_t>(tensor.shape.elements())) == buffers_[tensor.buffer].bytes;
+           BytesOf(tensor.dtype, static_cast<uint64_t>(tensor.shape.elements())) ==
+               buffers_[tensor.buffer].bytes;
   };
   if (to.buffer == from.buffer || !whole(to) || !whole(from)) return;
   if (buffers_[to.buffer].bytes != buffers_[from.buffer].bytes) return;
@@ -236,7 +240,8 @@ bool Lowering::TryAlias(const Node& node) {
     const TensorId from = TensorOf(x);
     if (const auto it = tensor_of_.find(y); it != tensor_of_.end()) {
       // Placed beforehand: nothing to do if its source was placed there too (PlaceOutputs).
-      return tensors_[it->second].buffer == tensors_[from].buffer && tensors_[it->second].offset == tensors_[from].offset;
+      return tensors_[it->second].buffer == tensors_[from].buffer &&
+             tensors_[it->second].offset == tensors_[from].offset;
     }
     if (!tensors_[from].dense()) return false;
     const TensorId id = Reshaped(from, y->type.ToShape());
@@ -250,7 +255,8 @@ bool Lowering::TryAlias(const Node& node) {
     const Value* y = node.output(i);
     View view;
     if (y == nullptr) continue;
-    if (tensor_of_.contains(y) || !ViewOfSlice(node, i, tensors_[TensorOf(node.input(0))], &view)) return false;
+    if (tensor_of_.contains(y) || !ViewOfSlice(node, i, tensors_[TensorOf(node.input(0))], &view))
+      return false;
     if (view.strided && !ReadersTakeStrided(*y)) return false;
   }
   if (!IsSliceLike(node)) return false;
@@ -278,10 +284,11 @@ Status Lowering::CheckStatic(const Graph& graph) {
     if (value->type.IsStatic()) continue;
     const Node* producer = value->producer();
     if (producer == nullptr) {
-      return Error(Code::kInvalidArgument, "input '%s' is %s; give it a shape (--shape %s=…)", value->name().c_str(),
-                   ToString(value->type).c_str(), value->name().c_str());
+      return Error(Code::kInvalidArgument, "input '%s' is %s; give it a shape (--shape %s=…)",
+                   value->name().c_str(), ToString(value->type).c_str(), value->name().c_str());
     }
-    return Error(Code::kUnsupported, "the shape %s of value '%s' depends on data, so memory cannot be planned for it",
+    return Error(Code::kUnsupported,
+                 "the shape %s of value '%s' depends on data, so memory cannot be planned for it",
                  ToString(value->type).c_str(), value->name().c_str())
         .At("node '" + producer->name() + "' (" + std::string(producer->op_name()) + ")");
   }
@@ -412,7 +419,8 @@ Result<std::shared_ptr<const Plan>> Lowering::Finish(std::string model_id) {
     tensor.shape = draft.shape;
     tensor.place = buffer.place;
     tensor.index = buffer.index;
-    const bool port = buffer.place == Place::kInput || buffer.place == Place::kOutput || buffer.place == Place::kState;
+    const bool port =
+        buffer.place == Place::kInput || buffer.place == Place::kOutput || buffer.place == Place::kState;
     tensor.offset = draft.offset + (port ? 0 : buffer.offset);
     tensor.bytes = buffer.bytes - draft.offset;
     tensor.row_stride = draft.row_stride;
@@ -429,7 +437,8 @@ Result<std::shared_ptr<const Plan>> Lowering::Finish(std::string model_id) {
   plan->inputs = std::move(inputs_);
   plan->outputs = std::move(outputs_);
   plan->states = std::move(states_);
-  for (const PlanStep& step : plan->steps) plan->scratch_bytes = std::max(plan->scratch_bytes, step.scratch_bytes);
+  for (const PlanStep& step : plan->steps)
+    plan->scratch_bytes = std::max(plan->scratch_bytes, step.scratch_bytes);
 
   auto* memory = static_cast<std::byte*>(std::aligned_alloc(64, AlignUp(weight_bytes_ + kSlack)));
   if (memory == nullptr) throw std::bad_alloc();

@@ -1,5 +1,5 @@
-// The Plan in the making: tensors without addresses, steps in order. Lower functions (compile/lower/) add steps; the memory
-// planner then gives every buffer its place.
+// The Plan in the making: tensors without addresses, steps in order. Lower functions (compile/lower/) add
+// steps; the memory planner then gives every buffer its place.
 #pragma once
 
 #include <cstring>
@@ -20,12 +20,13 @@ namespace whet {
 // A piece of memory with one life.
 struct Buffer {
   Place place = Place::kArena;
-  uint32_t index = 0;   // of input, output, state
+  uint32_t index = 0;  // of input, output, state
   uint64_t bytes = 0;
   uint64_t offset = 0;  // in arena or weights; the planner's work for the arena
   uint32_t first_step = UINT32_MAX;
   uint32_t last_step = 0;
-  // The planner may give this buffer the memory of that one, whose life ends in the step in which this one's begins.
+  // The planner may give this buffer the memory of that one, whose life ends in the step in which this one's
+  // begins.
   uint32_t may_replace = UINT32_MAX;
 };
 
@@ -39,9 +40,13 @@ struct TensorDraft {
   uint32_t buffer = 0;
   uint64_t offset = 0;     // bytes into the buffer
   int64_t row_stride = 0;  // elements
-  bool dense() const { return shape.rank() == 0 || shape.elements() == 0 || row_stride == shape.back() ||
-                              shape.elements() == shape.back(); }
-  int64_t rows() const { return shape.rank() == 0 || shape.back() == 0 ? 1 : shape.elements() / shape.back(); }
+  bool dense() const {
+    return shape.rank() == 0 || shape.elements() == 0 || row_stride == shape.back() ||
+           shape.elements() == shape.back();
+  }
+  int64_t rows() const {
+    return shape.rank() == 0 || shape.back() == 0 ? 1 : shape.elements() / shape.back();
+  }
 };
 
 class Lowering {
@@ -51,14 +56,15 @@ class Lowering {
   Isa isa() const { return isa_; }
 
   // --- tensors
-  // The tensor that a value is. Possibly strided: rows (all but the last dimension) at a distance of row_stride.
+  // The tensor that a value is. Possibly strided: rows (all but the last dimension) at a distance of
+  // row_stride.
   TensorId TensorOf(const Value* value);
   // kNoTensor for an absent value.
   TensorId TensorOrNone(const Value* value) { return value == nullptr ? kNoTensor : TensorOf(value); }
   // The same contents in a dense tensor: the value's own, or a copy made by a step.
   TensorId DenseInput(const Value* value);
-  // A dense tensor to write the value's contents to; after the step that does, call FinishOutput, which copies it to
-  // its place if that is strided.
+  // A dense tensor to write the value's contents to; after the step that does, call FinishOutput, which
+  // copies it to its place if that is strided.
   TensorId DenseOutput(const Value* value);
   Status FinishOutput(const Value* value, TensorId written);
   const TensorDraft& tensor(TensorId id) const { return tensors_[id]; }
@@ -129,8 +135,8 @@ class Lowering {
   uint64_t weight_bytes_ = 0;
 };
 
-// Adds steps for a node by fast kernels. False if there is none for this case, with nothing added: the node then runs
-// on its reference.
+// Adds steps for a node by fast kernels. False if there is none for this case, with nothing added: the node
+// then runs on its reference.
 using LowerFn = Result<bool> (*)(const Node& node, Lowering& lowering);
 LowerFn FindLowering(std::string_view op);
 

@@ -42,7 +42,8 @@ bool ViewOfPiece(const TensorDraft& whole, int axis, int64_t start, int64_t exte
   }
   // Contiguous if nothing before the axis repeats.
   if (!whole.dense() || Product(whole.shape, 0, axis) != 1) return false;
-  view->offset = whole.offset + static_cast<uint64_t>(start * Product(whole.shape, axis + 1, last + 1)) * element;
+  view->offset =
+      whole.offset + static_cast<uint64_t>(start * Product(whole.shape, axis + 1, last + 1)) * element;
   view->row_stride = axis == last ? extent : whole.shape.back();
   view->strided = false;
   return true;
@@ -56,7 +57,8 @@ int AxisOf(int64_t axis, int rank) {
 }  // namespace
 
 bool IsReshapeLike(const Node& node) {
-  constexpr std::array<std::string_view, 5> kReshapes = {"Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"};
+  constexpr std::array<std::string_view, 5> kReshapes = {"Reshape", "Squeeze", "Unsqueeze", "Flatten",
+                                                         "Identity"};
   if (IsOneOf(node.op_name(), kReshapes)) return true;
   if (!node.Is("Transpose") || !node.input(0)->type.IsStatic()) return false;
   const Shape shape = node.input(0)->type.ToShape();
@@ -99,7 +101,8 @@ bool ViewOfSlice(const Node& node, size_t i, const TensorDraft& whole, View* vie
   const auto starts = IntsOf(node.input(1));
   auto axes = IntsOf(node.input(3));
   const auto steps = IntsOf(node.input(4));
-  if (starts.empty() || std::any_of(steps.begin(), steps.end(), [](int64_t step) { return step != 1; })) return false;
+  if (starts.empty() || std::any_of(steps.begin(), steps.end(), [](int64_t step) { return step != 1; }))
+    return false;
   if (node.input(4) != nullptr && steps.empty()) return false;
   if (node.input(3) != nullptr && axes.empty()) return false;
   // One axis may be cut; those that are taken whole don't count.
@@ -124,8 +127,8 @@ bool ViewOfSlice(const Node& node, size_t i, const TensorDraft& whole, View* vie
 
 namespace {
 
-constexpr std::array<std::string_view, 7> kTakeStrided = {"Conv",    "ConvTranspose", "FusedElementwise", "MaxPool",
-                                                          "AveragePool", "Add",         "Mul"};
+constexpr std::array<std::string_view, 7> kTakeStrided = {
+    "Conv", "ConvTranspose", "FusedElementwise", "MaxPool", "AveragePool", "Add", "Mul"};
 
 }  // namespace
 

@@ -11,13 +11,14 @@ struct View {
   bool strided = false;    // rows are not adjacent
 };
 
-// The output has the input's elements in the input's order: Reshape, Squeeze, Flatten, Identity, …, and a Transpose that
-// moves only dimensions of size 1.
+// The output has the input's elements in the input's order: Reshape, Squeeze, Flatten, Identity, …, and a
+// Transpose that moves only dimensions of size 1.
 bool IsReshapeLike(const Node& node);
 // Slice (steps of 1, known bounds) and Split.
 bool IsSliceLike(const Node& node);
 
-// Where input i of a Concat stands within its output. False if that is not regular enough to be written in place.
+// Where input i of a Concat stands within its output. False if that is not regular enough to be written in
+// place.
 bool ViewOfConcatPart(const Node& concat, size_t i, const TensorDraft& whole, View* view);
 // Where output i of a Slice or Split stands within its input.
 bool ViewOfSlice(const Node& node, size_t i, const TensorDraft& whole, View* view);

@@ -1,4 +1,5 @@
-// Passes: rewrites of a Graph, run as a flat list; each is named, timed, can be left out, and is verified after.
+// Passes: rewrites of a Graph, run as a flat list; each is named, timed, can be left out, and is verified
+// after.
 #pragma once
 
 #include <span>

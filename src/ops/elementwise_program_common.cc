@@ -12,8 +12,11 @@ double Sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 #define WHET_UNARY(name, expression) \
   {name, 1, 0, [](double a, double, double, double, double) -> double { return expression; }}
-#define WHET_UNARY_P(name, count, expression) \
-  {name, 1, count, [](double a, double, double, [[maybe_unused]] double p, [[maybe_unused]] double q) -> double { return expression; }}
+#define WHET_UNARY_P(name, count, expression)                                                     \
+  {name, 1, count,                                                                                \
+   [](double a, double, double, [[maybe_unused]] double p, [[maybe_unused]] double q) -> double { \
+     return expression;                                                                           \
+   }}
 #define WHET_BINARY(name, expression) \
   {name, 2, 0, [](double a, double b, double, double, double) -> double { return expression; }}
 
@@ -32,17 +35,17 @@ constexpr ElementFunction kFunctions[] = {
     WHET_UNARY("Relu", a < 0 ? 0 : a),
     WHET_UNARY_P("LeakyRelu", 1, a < 0 ? p * a : a),
     WHET_UNARY_P("Clip", 2, a < p ? p : (a > q ? q : a)),
-    WHET_UNARY("HardSwish", a * std::clamp(a / 6 + 0.5, 0.0, 1.0)),
-    WHET_UNARY_P("HardSigmoid", 2, std::clamp(p * a + q, 0.0, 1.0)),
-    WHET_UNARY_P("Silu", 1, a * Sigmoid(p * a)),
+    WHET_UNARY("HardSwish", a* std::clamp(a / 6 + 0.5, 0.0, 1.0)),
+    WHET_UNARY_P("HardSigmoid", 2, std::clamp(p* a + q, 0.0, 1.0)),
+    WHET_UNARY_P("Silu", 1, a* Sigmoid(p* a)),
     WHET_UNARY("Gelu", 0.5 * a * (1 + std::erf(a / std::sqrt(2.0)))),
     WHET_UNARY("GeluTanh", 0.5 * a * (1 + std::tanh(0.7978845608028654 * (a + 0.044715 * a * a * a)))),
     WHET_UNARY_P("Elu", 1, a < 0 ? p * std::expm1(a) : a),
-    WHET_UNARY_P("Selu", 2, q * (a < 0 ? p * std::expm1(a) : a)),
-    WHET_UNARY_P("Celu", 1, std::max(0.0, a) + std::min(0.0, p * std::expm1(a / p))),
+    WHET_UNARY_P("Selu", 2, q*(a < 0 ? p * std::expm1(a) : a)),
+    WHET_UNARY_P("Celu", 1, std::max(0.0, a) + std::min(0.0, p* std::expm1(a / p))),
     WHET_UNARY("Softplus", a > 0 ? a + std::log1p(std::exp(-a)) : std::log1p(std::exp(a))),
     WHET_UNARY("Softsign", a / (1 + std::fabs(a))),
-    WHET_UNARY("Mish", a * std::tanh(a > 0 ? a + std::log1p(std::exp(-a)) : std::log1p(std::exp(a)))),
+    WHET_UNARY("Mish", a* std::tanh(a > 0 ? a + std::log1p(std::exp(-a)) : std::log1p(std::exp(a)))),
     WHET_UNARY("Round", std::nearbyint(a)),
     WHET_UNARY("Floor", std::floor(a)),
     WHET_UNARY("Ceil", std::ceil(a)),
@@ -93,7 +96,8 @@ constexpr Spelling kSpellings[] = {
 };
 
 bool IsConstantScalar(const Value* value, float* scalar) {
-  if (!value->IsConstant() || value->type.dtype != DType::kF32 || value->constant()->view().elements() != 1) return false;
+  if (!value->IsConstant() || value->type.dtype != DType::kF32 || value->constant()->view().elements() != 1)
+    return false;
   *scalar = value->constant()->view().as<float>()[0];
   return true;
 }
@@ -162,7 +166,8 @@ const ElementFunction* FindElementFunction(std::string_view name) {
 std::string PrintElementInstruction(const ElementInstruction& instruction) {
   const auto number = [](float value) {
     char buffer[32];
-    const auto [end, error] = std::to_chars(buffer, buffer + sizeof(buffer), value);  // shortest that reads back
+    const auto [end, error] =
+        std::to_chars(buffer, buffer + sizeof(buffer), value);  // shortest that reads back
     return std::string(buffer, error == std::errc() ? end : buffer);
   };
   std::string text(instruction.name);
@@ -182,7 +187,8 @@ std::string PrintElementInstruction(const ElementInstruction& instruction) {
   return text + ')';
 }
 
-Result<std::vector<ElementInstruction>> ParseElementProgram(std::span<const std::string> program, size_t inputs) {
+Result<std::vector<ElementInstruction>> ParseElementProgram(std::span<const std::string> program,
+                                                            size_t inputs) {
   std::vector<ElementInstruction> instructions;
   if (program.empty()) return Error(Code::kBadFile, "the elementwise program is empty");
   for (const std::string& line : program) {
@@ -190,7 +196,8 @@ Result<std::vector<ElementInstruction>> ParseElementProgram(std::span<const std:
     bool good = ParseInstruction(line, &instruction);
     for (const ElementArg& arg : instruction.args) {
       if (arg.kind == ElementArg::Kind::kInput) good = good && static_cast<size_t>(arg.index) < inputs;
-      if (arg.kind == ElementArg::Kind::kResult) good = good && static_cast<size_t>(arg.index) < instructions.size();
+      if (arg.kind == ElementArg::Kind::kResult)
+        good = good && static_cast<size_t>(arg.index) < instructions.size();
     }
     if (!good) return Error(Code::kBadFile, "'%s' is no elementwise instruction", line.c_str());
     instructions.push_back(std::move(instruction));
@@ -221,7 +228,8 @@ bool DescribeElementwise(const Node& node, ElementInstruction* instruction, std:
   if (spelling != std::end(kSpellings)) {
     name = spelling->function;
     instruction->p = static_cast<float>(node.attributes.Float(spelling->p, spelling->p_default));
-    if (spelling->q) instruction->q = static_cast<float>(node.attributes.Float(spelling->q, spelling->q_default));
+    if (spelling->q)
+      instruction->q = static_cast<float>(node.attributes.Float(spelling->q, spelling->q_default));
   }
   if (op == "Gelu" && node.attributes.String("approximate") == "tanh") name = "GeluTanh";
   const ElementFunction* function = FindElementFunction(name);

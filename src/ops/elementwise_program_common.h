@@ -20,7 +20,7 @@ namespace whet::ops {
 
 struct ElementArg {
   enum class Kind : uint8_t { kInput, kResult, kConstant } kind = Kind::kInput;
-  int index = 0;      // of the input or the instruction
+  int index = 0;  // of the input or the instruction
   float constant = 0;
   bool operator==(const ElementArg&) const = default;
 };
@@ -44,11 +44,12 @@ const ElementFunction* FindElementFunction(std::string_view name);
 
 std::string PrintElementInstruction(const ElementInstruction& instruction);
 // Checks names, counts, and that arguments refer to inputs below `inputs` and to earlier instructions.
-Result<std::vector<ElementInstruction>> ParseElementProgram(std::span<const std::string> program, size_t inputs);
+Result<std::vector<ElementInstruction>> ParseElementProgram(std::span<const std::string> program,
+                                                            size_t inputs);
 
-// A single elementwise node as one instruction over its inputs (their positions in `used`: an input that is a constant
-// scalar becomes a constant argument). False if the node is none, or of types that programs do not take: inputs and output
-// must be f32, or bool where the operator is about truth.
+// A single elementwise node as one instruction over its inputs (their positions in `used`: an input that is a
+// constant scalar becomes a constant argument). False if the node is none, or of types that programs do not
+// take: inputs and output must be f32, or bool where the operator is about truth.
 bool DescribeElementwise(const Node& node, ElementInstruction* instruction, std::vector<Value*>* used);
 
 }  // namespace whet::ops

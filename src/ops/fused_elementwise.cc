@@ -10,8 +10,9 @@ Status Infer(InferContext& context) {
   WHET_ASSIGN_OR_RETURN(const auto program,
                         ParseElementProgram(context.attributes().Strings("program"), context.input_count()));
   const std::string_view last = program.back().name;
-  const bool truth = last == "Less" || last == "LessOrEqual" || last == "Greater" || last == "GreaterOrEqual" ||
-                     last == "Equal" || last == "And" || last == "Or" || last == "Xor" || last == "Not" || last == "IsNaN";
+  const bool truth = last == "Less" || last == "LessOrEqual" || last == "Greater" ||
+                     last == "GreaterOrEqual" || last == "Equal" || last == "And" || last == "Or" ||
+                     last == "Xor" || last == "Not" || last == "IsNaN";
   WHET_ASSIGN_OR_RETURN(Type type, BroadcastInputs(context, truth ? DType::kBool : DType::kF32));
   context.SetOutput(0, std::move(type));
   return {};
@@ -22,7 +23,8 @@ Status Reference(ReferenceContext& context) {
                         ParseElementProgram(context.attributes().Strings("program"), context.input_count()));
   const TensorView& y = context.output(0);
   std::vector<std::vector<int64_t>> strides;
-  for (size_t i = 0; i < context.input_count(); ++i) strides.push_back(BroadcastStrides(context.input(i).shape, y.shape));
+  for (size_t i = 0; i < context.input_count(); ++i)
+    strides.push_back(BroadcastStrides(context.input(i).shape, y.shape));
   std::vector<double> results(program.size());
   int64_t element = 0;
   for (IndexWalk walk(y.shape, strides); !walk.done(); walk.Next(), ++element) {
@@ -93,15 +95,21 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
     } else if (op == "Rsqrt") {
       write("Reciprocal", std::vector{via("Sqrt", args)});
     } else if (op == "Silu") {
-      write("Mul", std::vector{args[0], via("Sigmoid", std::vector{via("Mul", std::vector{args[0], scalar(instruction.p)})})});
+      write("Mul",
+            std::vector{args[0], via("Sigmoid",
+                                     std::vector{via("Mul", std::vector{args[0], scalar(instruction.p)})})});
     } else if (op == "Gelu") {
-      const std::string erf = via("Erf", std::vector{via("Mul", std::vector{args[0], scalar(0.70710678118F)})});
-      write("Mul", std::vector{via("Mul", std::vector{args[0], scalar(0.5F)}), via("Add", std::vector{erf, scalar(1)})});
+      const std::string erf =
+          via("Erf", std::vector{via("Mul", std::vector{args[0], scalar(0.70710678118F)})});
+      write("Mul", std::vector{via("Mul", std::vector{args[0], scalar(0.5F)}),
+                               via("Add", std::vector{erf, scalar(1)})});
     } else if (op == "GeluTanh") {
       const std::string cube = via("Pow", std::vector{args[0], scalar(3)});
-      const std::string inner = via("Add", std::vector{args[0], via("Mul", std::vector{cube, scalar(0.044715F)})});
+      const std::string inner =
+          via("Add", std::vector{args[0], via("Mul", std::vector{cube, scalar(0.044715F)})});
       const std::string tanh = via("Tanh", std::vector{via("Mul", std::vector{inner, scalar(0.79788456F)})});
-      write("Mul", std::vector{via("Mul", std::vector{args[0], scalar(0.5F)}), via("Add", std::vector{tanh, scalar(1)})});
+      write("Mul", std::vector{via("Mul", std::vector{args[0], scalar(0.5F)}),
+                               via("Add", std::vector{tanh, scalar(1)})});
     } else if (op == "Mish") {
       write("Mul", std::vector{args[0], via("Tanh", std::vector{via("Softplus", args)})});
     } else {

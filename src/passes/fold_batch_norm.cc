@@ -22,9 +22,11 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   std::vector<float> scale(static_cast<size_t>(channels));
   std::vector<float> shift(static_cast<size_t>(channels));
   for (size_t c = 0; c < scale.size(); ++c) {
-    const double factor = static_cast<double>(parameters[0][c]) / std::sqrt(static_cast<double>(parameters[3][c]) + epsilon);
+    const double factor =
+        static_cast<double>(parameters[0][c]) / std::sqrt(static_cast<double>(parameters[3][c]) + epsilon);
     scale[c] = static_cast<float>(factor);
-    shift[c] = static_cast<float>(static_cast<double>(parameters[1][c]) - static_cast<double>(parameters[2][c]) * factor);
+    shift[c] = static_cast<float>(static_cast<double>(parameters[1][c]) -
+                                  static_cast<double>(parameters[2][c]) * factor);
   }
   GraphBuilder builder(graph, &node);
   const auto vector = [&](std::span<const float> values, const char* name) {
@@ -32,17 +34,20 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   };
   Value* y = nullptr;
   Node* weighted = node.input(0)->producer();
-  const auto old_bias = weighted != nullptr && IsPlainWeighted(*weighted) && OnlyReader(node.input(0)) == &node
-                            ? BiasOf(*weighted)
-                            : std::nullopt;
+  const auto old_bias =
+      weighted != nullptr && IsPlainWeighted(*weighted) && OnlyReader(node.input(0)) == &node
+          ? BiasOf(*weighted)
+          : std::nullopt;
   if (old_bias) {
     std::vector<float> bias(scale.size());
     for (size_t c = 0; c < scale.size(); ++c) bias[c] = (*old_bias)[c] * scale[c] + shift[c];
-    y = CopyWeighted(builder, *weighted, builder.Const(ScaledWeights(*weighted, scale), weighted->input(1)->name()),
+    y = CopyWeighted(builder, *weighted,
+                     builder.Const(ScaledWeights(*weighted, scale), weighted->input(1)->name()),
                      vector(bias, ".bias"));
   } else {
     builder.SetNodeName(node.name());
-    y = builder.Emit("Add", {builder.Emit("Mul", {node.input(0), vector(scale, ".scale")}), vector(shift, ".shift")});
+    y = builder.Emit(
+        "Add", {builder.Emit("Mul", {node.input(0), vector(scale, ".scale")}), vector(shift, ".shift")});
   }
   if (!builder.ok()) return builder.TakeStatus();
   Replace(graph, node.output(), y);
@@ -51,8 +56,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
 
 }  // namespace
 
-// Batch normalization after a convolution or product becomes part of its weights and bias; elsewhere a scale and a shift per
-// channel.
+// Batch normalization after a convolution or product becomes part of its weights and bias; elsewhere a scale
+// and a shift per channel.
 Result<int> FoldBatchNorm(Graph& graph) { return RewriteNodes(graph, Rewrite); }
 
 }  // namespace whet

@@ -9,7 +9,8 @@
 namespace whet {
 namespace {
 
-// A folded tensor may not be larger than this unless its inputs are: an Expand of one number would only bloat the model.
+// A folded tensor may not be larger than this unless its inputs are: an Expand of one number would only bloat
+// the model.
 constexpr uint64_t kMaxGrowth = 16 << 20;
 
 uint64_t TypeBytes(const Type& type) {
@@ -90,8 +91,8 @@ Result<int> FoldIn(Graph& graph) {
 
 }  // namespace
 
-// Evaluates, on the operators' references, every node whose inputs are constants, and Shape and Size of known shapes; and
-// propagates shapes again, since they may depend on what became known.
+// Evaluates, on the operators' references, every node whose inputs are constants, and Shape and Size of known
+// shapes; and propagates shapes again, since they may depend on what became known.
 Result<int> FoldConstants(Graph& graph) { return FoldIn(graph); }
 
 }  // namespace whet

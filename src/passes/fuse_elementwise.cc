@@ -67,7 +67,8 @@ Program Merge(const Program& first, const Program& last, const Value* value) {
 bool Fits(const Program& program) {
   size_t constants = 0;
   for (const ElementInstruction& instruction : program.instructions) {
-    for (const ElementArg& arg : instruction.args) constants += arg.kind == ElementArg::Kind::kConstant ? 1 : 0;
+    for (const ElementArg& arg : instruction.args)
+      constants += arg.kind == ElementArg::Kind::kConstant ? 1 : 0;
   }
   return program.inputs.size() <= kMaxInputs && program.instructions.size() <= kMaxInstructions &&
          constants <= kMaxConstants;
@@ -88,7 +89,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
       if (!Describe(*producer, &first)) continue;
       Program merged = Merge(first, program, input);
       if (!Fits(merged)) continue;
-      // The producer's other inputs are needed here too; they are computed before it, so also before this node.
+      // The producer's other inputs are needed here too; they are computed before it, so also before this
+      // node.
       program = std::move(merged);
       again = changed = true;
       break;
@@ -96,7 +98,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   }
   if (!changed) return false;
   std::vector<std::string> lines;
-  for (const ElementInstruction& instruction : program.instructions) lines.push_back(PrintElementInstruction(instruction));
+  for (const ElementInstruction& instruction : program.instructions)
+    lines.push_back(PrintElementInstruction(instruction));
   GraphBuilder builder(graph, &node);
   builder.SetNodeName(node.name());
   Value* y = builder.Emit("FusedElementwise", program.inputs, {{"program", std::move(lines)}});
@@ -107,7 +110,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
 
 }  // namespace
 
-// Chains of elementwise operators whose intermediate values nobody else reads become one loop over the elements.
+// Chains of elementwise operators whose intermediate values nobody else reads become one loop over the
+// elements.
 Result<int> FuseElementwise(Graph& graph) { return RewriteNodes(graph, Rewrite); }
 
 }  // namespace whet

@@ -1,4 +1,5 @@
-// What follows a convolution or product and can be done where it stores its result: bias, residual, activation.
+// What follows a convolution or product and can be done where it stores its result: bias, residual,
+// activation.
 #include "passes/match.h"
 #include "passes/pass_list.h"
 #include "passes/weights.h"
@@ -16,7 +17,9 @@ Result<bool> RewriteBias(Graph& graph, Node& node) {
   for (size_t i : {0u, 1u}) {
     if (i == 1 && node.Is("Sub")) break;
     Node* weighted = node.input(i)->producer();
-    if (!IsWeighted(weighted) || OnlyReader(node.input(i)) != &node || node.output()->type != node.input(i)->type) continue;
+    if (!IsWeighted(weighted) || OnlyReader(node.input(i)) != &node ||
+        node.output()->type != node.input(i)->type)
+      continue;
     if (weighted->inputs().size() > 3 || weighted->attributes.Has("activation")) continue;
     auto added = PerChannel(node.input(1 - i), OutputChannels(*weighted));
     const auto old_bias = BiasOf(*weighted);
@@ -77,7 +80,8 @@ Result<bool> RewriteActivation(Graph& graph, Node& node) {
   FusedActivation activation;
   if (node.inputs().empty() || !DescribeActivation(node, &activation)) return false;
   Node* weighted = node.input(0)->producer();
-  if (!IsWeighted(weighted) || OnlyReader(node.input(0)) != &node || weighted->attributes.Has("activation")) return false;
+  if (!IsWeighted(weighted) || OnlyReader(node.input(0)) != &node || weighted->attributes.Has("activation"))
+    return false;
   GraphBuilder builder(graph, &node);
   std::vector<Value*> inputs(weighted->inputs().begin(), weighted->inputs().end());
   if (activation.slope != nullptr) {

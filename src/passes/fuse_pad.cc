@@ -7,7 +7,8 @@ namespace {
 Result<bool> Rewrite(Graph& graph, Node& node) {
   if (!node.Is("Conv") || node.attributes.Has("auto_pad")) return false;
   Node* pad = ProducerIs(node.input(0), "Pad");
-  if (pad == nullptr || pad->attributes.String("mode", "constant") != "constant" || pad->input(3) != nullptr) return false;
+  if (pad == nullptr || pad->attributes.String("mode", "constant") != "constant" || pad->input(3) != nullptr)
+    return false;
   if (pad->input(2) != nullptr && ScalarOf(pad->input(2)).value_or(1) != 0) return false;
   const std::vector<int64_t> pads = IntsOf(pad->input(1));
   const int rank = node.input(0)->type.rank();

@@ -13,7 +13,8 @@ Value* Lookup(const ValueMap& map, Value* value) {
   return it != map.end() ? it->second : value;  // a value of the graphs around is itself
 }
 
-// Copies the nodes of `from` into `to` before `before`; values get new unique names and are renamed once the originals are gone.
+// Copies the nodes of `from` into `to` before `before`; values get new unique names and are renamed once the
+// originals are gone.
 void CopyNodes(const Graph& from, Graph& to, Node* before, ValueMap* map,
                std::vector<std::pair<Value*, std::string>>* names) {
   for (Value* value : from.values()) {
@@ -69,8 +70,8 @@ Result<bool> InlineIf(Graph& graph, Node& node) {
 
 }  // namespace
 
-// Puts the nodes of the chosen branch in the place of an If whose condition is a constant. Inlined branches are folded at once,
-// since an If within may have become decidable by it.
+// Puts the nodes of the chosen branch in the place of an If whose condition is a constant. Inlined branches
+// are folded at once, since an If within may have become decidable by it.
 Result<int> InlineConstantIf(Graph& graph) {
   int total = 0;
   for (;;) {

@@ -19,7 +19,8 @@ Node* OnlyReader(const Value* value) {
 }
 
 std::optional<double> ScalarOf(const Value* value) {
-  if (value == nullptr || !value->IsConstant() || value->constant()->view().elements() != 1) return std::nullopt;
+  if (value == nullptr || !value->IsConstant() || value->constant()->view().elements() != 1)
+    return std::nullopt;
   const TensorView& view = value->constant()->view();
   switch (view.dtype) {
     case DType::kF32: return static_cast<double>(*view.as<float>());

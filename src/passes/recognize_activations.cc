@@ -16,7 +16,8 @@ Value* OperandBeside(const Node* node, double scalar) {
 
 bool IsFloat32(const Value* value) { return value->type.dtype == DType::kF32; }
 
-void Become(Graph& graph, Node& node, std::string_view op, std::initializer_list<Value*> inputs, Attributes attributes) {
+void Become(Graph& graph, Node& node, std::string_view op, std::initializer_list<Value*> inputs,
+            Attributes attributes) {
   GraphBuilder builder(graph, &node);
   builder.SetNodeName(node.name());
   Value* y = builder.Emit(op, inputs, std::move(attributes));
@@ -122,7 +123,8 @@ bool IsConstantF32(const Value* value) { return value->IsConstant() && IsFloat32
 std::shared_ptr<const Constant> Scaled(const Constant& from, float factor) {
   auto scaled = Constant::Allocate(DType::kF32, from.shape());
   const float* values = from.view().as<float>();
-  for (int64_t i = 0; i < from.shape().elements(); ++i) static_cast<float*>(scaled->mutable_data())[i] = values[i] * factor;
+  for (int64_t i = 0; i < from.shape().elements(); ++i)
+    static_cast<float*>(scaled->mutable_data())[i] = values[i] * factor;
   return scaled;
 }
 

@@ -17,8 +17,8 @@ bool ChangesNothing(const Node& node) {
   if (node.Is("Dropout")) return node.output(1) == nullptr;
   // What follows changes nothing if it does not even change the type.
   if (!x->type.IsStatic() || x->type != node.output()->type) return false;
-  if (node.Is("Cast") || node.Is("Reshape") || node.Is("Squeeze") || node.Is("Unsqueeze") || node.Is("Flatten") ||
-      node.Is("Expand") || node.Is("Tile")) {
+  if (node.Is("Cast") || node.Is("Reshape") || node.Is("Squeeze") || node.Is("Unsqueeze") ||
+      node.Is("Flatten") || node.Is("Expand") || node.Is("Tile")) {
     return true;
   }
   if (node.Is("Concat") || node.Is("Split") || node.Is("Sum") || node.Is("Max") || node.Is("Min")) {
@@ -45,14 +45,16 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   if (!ChangesNothing(node)) return false;
   Value* x = node.input(0);
   // An output that is an input or constant keeps its Identity: the caller gets a buffer of its own.
-  if (graph.IsLive(node.output()) && (x->producer() == nullptr || graph.IsOutput(x) || x->graph() != &graph)) return false;
+  if (graph.IsLive(node.output()) && (x->producer() == nullptr || graph.IsOutput(x) || x->graph() != &graph))
+    return false;
   Replace(graph, node.output(), x);
   return true;
 }
 
 }  // namespace
 
-// Drops operators that give their input back unchanged: Identity, Cast to the same type, Reshape to the same shape, adding 0 …
+// Drops operators that give their input back unchanged: Identity, Cast to the same type, Reshape to the same
+// shape, adding 0 …
 Result<int> RemoveIdentities(Graph& graph) { return RewriteNodes(graph, Rewrite); }
 
 }  // namespace whet

@@ -27,8 +27,8 @@ Permutation TransposeOf(const Value* value) {
   return transpose != nullptr ? PermutationOf(*transpose) : Permutation();
 }
 
-// `x` as it is before a transpose by `perm`: the transpose's input, or a constant permuted the other way (with leading 1s added
-// up to the rank), or a scalar itself. Null if it is neither.
+// `x` as it is before a transpose by `perm`: the transpose's input, or a constant permuted the other way
+// (with leading 1s added up to the rank), or a scalar itself. Null if it is neither.
 Value* Untransposed(GraphBuilder& builder, Value* x, const Permutation& perm) {
   if (TransposeOf(x) == perm) return x->producer()->input(0);
   if (!x->IsConstant()) return nullptr;
@@ -44,7 +44,8 @@ Value* Untransposed(GraphBuilder& builder, Value* x, const Permutation& perm) {
 }
 
 bool IsElementwise(const Node& node) {
-  constexpr std::array<std::string_view, 6> kOthers = {"Cast", "Clip", "QuantizeLinear", "DequantizeLinear", "Pow", "Mod"};
+  constexpr std::array<std::string_view, 6> kOthers = {"Cast", "Clip", "QuantizeLinear", "DequantizeLinear",
+                                                       "Pow",  "Mod"};
   if (std::find(kOthers.begin(), kOthers.end(), node.op_name()) != kOthers.end()) {
     // Per-axis quantization is tied to an axis.
     if (node.Is("QuantizeLinear") || node.Is("DequantizeLinear")) {
@@ -56,8 +57,8 @@ bool IsElementwise(const Node& node) {
 }
 
 // Rewrites node(T(x), …) as T(node(x, …)). `attributes` and further inputs are already those of the new node.
-Value* EmitBelow(Graph& graph, Node& node, GraphBuilder& builder, std::vector<Value*> inputs, Attributes attributes,
-                 const Permutation& perm) {
+Value* EmitBelow(Graph& graph, Node& node, GraphBuilder& builder, std::vector<Value*> inputs,
+                 Attributes attributes, const Permutation& perm) {
   builder.SetNodeName(node.name());
   Value* y = builder.Emit(node.op_name(), inputs, std::move(attributes));
   Value* transposed = builder.Transpose(y, perm);
@@ -136,9 +137,11 @@ bool SinkSlice(Graph& graph, Node& node, const Permutation& perm) {
   std::vector<int64_t> axes = IntsOf(node.input(3));
   if (starts.empty() || (node.input(3) != nullptr && axes.empty())) return false;
   for (size_t i = axes.size(); i < starts.size(); ++i) axes.push_back(static_cast<int64_t>(i));
-  for (int64_t& axis : axes) axis = perm[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(perm.size()) : axis)];
+  for (int64_t& axis : axes)
+    axis = perm[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(perm.size()) : axis)];
   GraphBuilder builder(graph, &node);
-  std::vector<Value*> inputs = {node.input(0)->producer()->input(0), node.input(1), node.input(2), builder.Ints(axes, "axes")};
+  std::vector<Value*> inputs = {node.input(0)->producer()->input(0), node.input(1), node.input(2),
+                                builder.Ints(axes, "axes")};
   if (node.input(4) != nullptr) inputs.push_back(node.input(4));
   EmitBelow(graph, node, builder, inputs, node.attributes, perm);
   return builder.ok();
@@ -153,7 +156,8 @@ bool SinkReduce(Graph& graph, Node& node, const Permutation& perm) {
     moved.push_back(perm[static_cast<size_t>(axis < 0 ? axis + static_cast<int64_t>(perm.size()) : axis)]);
   }
   GraphBuilder builder(graph, &node);
-  EmitBelow(graph, node, builder, {node.input(0)->producer()->input(0), builder.Ints(moved, "axes")}, node.attributes, perm);
+  EmitBelow(graph, node, builder, {node.input(0)->producer()->input(0), builder.Ints(moved, "axes")},
+            node.attributes, perm);
   return builder.ok();
 }
 
@@ -181,7 +185,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
     Replace(graph, node.output(), y);
     return true;
   }
-  if (!node.output()->type.ranked || node.output()->type.rank() != static_cast<int>(perm.size())) return false;
+  if (!node.output()->type.ranked || node.output()->type.rank() != static_cast<int>(perm.size()))
+    return false;
   if (IsElementwise(node)) return SinkElementwise(graph, node, perm);
   if (node.Is("Concat")) return SinkConcat(graph, node, perm);
   // In the rest, only the data input can be the transposed one.
@@ -195,8 +200,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
 
 }  // namespace
 
-// Rewrites op(Transpose(x)) as Transpose(op(x)) for operators that don't care, so that the transposes around channels-first
-// operators meet their inverses and vanish; two in a row become one.
+// Rewrites op(Transpose(x)) as Transpose(op(x)) for operators that don't care, so that the transposes around
+// channels-first operators meet their inverses and vanish; two in a row become one.
 Result<int> SinkTransposes(Graph& graph) { return RewriteNodes(graph, Rewrite); }
 
 }  // namespace whet

@@ -36,7 +36,7 @@ bool ReadGeometry(const Node& node, Geometry* geometry) {
   geometry->cin = in.back();
   geometry->cout = out.back();
   geometry->groups = node.attributes.Int("group", 1);
-  const auto read = [&](std::string_view name, int64_t (&to)[2]) {
+  const auto read = [&](std::string_view name, int64_t(&to)[2]) {
     const auto values = node.attributes.Ints(name);
     for (int i = 0; i < spatial && static_cast<size_t>(i) < values.size(); ++i) {
       to[2 - spatial + i] = values[static_cast<size_t>(i)];
@@ -70,10 +70,12 @@ void SetGeometry(const Geometry& g, Params* params) {
 
 // Strides between pixels and the epilogue; the same for the three families.
 template <typename Params>
-void SetTensors(const Lowering& lowering, TensorId in, TensorId out, const EpilogueOperands& operands, Params* params) {
+void SetTensors(const Lowering& lowering, TensorId in, TensorId out, const EpilogueOperands& operands,
+                Params* params) {
   params->in_stride = lowering.tensor(in).row_stride;
   params->out_stride = lowering.tensor(out).row_stride;
-  params->residual_stride = operands.residual == kNoTensor ? 0 : lowering.tensor(operands.residual).row_stride;
+  params->residual_stride =
+      operands.residual == kNoTensor ? 0 : lowering.tensor(operands.residual).row_stride;
   params->epilogue = operands.epilogue;
 }
 
@@ -96,9 +98,11 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   if (!kernels::conv::Choose(lowering.isa(), &params, &choice).ok()) return false;
   const TensorId weights =
       lowering.Weights(DType::kF32, Shape{kernels::conv::PackedSize(*choice.row, params)}, &packed);
-  const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin, params.cin, 1};
+  const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
+                            params.cin, 1};
   kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
-  lowering.AddKernel(node, choice, params, {in, weights, operands.bias, operands.residual, operands.slope, out},
+  lowering.AddKernel(node, choice, params,
+                     {in, weights, operands.bias, operands.residual, operands.slope, out},
                      node.op().macs(node));
   return true;
 }

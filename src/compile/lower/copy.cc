@@ -28,11 +28,13 @@ bool Movable(const Node& node) {
 
 // Copies dims elements from `from` to `to` with these strides.
 bool AddMove(const Node& node, Lowering& lowering, TensorId to, TensorId from, std::span<const int64_t> dims,
-             std::span<const int64_t> to_strides, std::span<const int64_t> from_strides, int64_t from_offset = 0) {
+             std::span<const int64_t> to_strides, std::span<const int64_t> from_strides,
+             int64_t from_offset = 0) {
   kernel::Params params{};
   kernels::Choice choice{};
   const int bytes = BitsOf(lowering.tensor(from).dtype) / 8;
-  if (!kernel::Choose(lowering.isa(), bytes, dims, to_strides, from_strides, from_offset, &params, &choice).ok()) {
+  if (!kernel::Choose(lowering.isa(), bytes, dims, to_strides, from_strides, from_offset, &params, &choice)
+           .ok()) {
     return false;
   }
   lowering.AddKernel(node, choice, params, {to, from});
@@ -67,7 +69,8 @@ Result<bool> LowerTranspose(const Node& node, Lowering& lowering) {
   const auto strides = StridesOf(lowering.tensor(from));
   std::vector<int64_t> permuted;
   for (int d = 0; d < rank; ++d) {
-    permuted.push_back(strides[static_cast<size_t>(perm.empty() ? rank - 1 - d : perm[static_cast<size_t>(d)])]);
+    permuted.push_back(
+        strides[static_cast<size_t>(perm.empty() ? rank - 1 - d : perm[static_cast<size_t>(d)])]);
   }
   const Shape shape = node.output()->type.ToShape();
   return AddMove(node, lowering, to, from, shape.dims(), StridesOf(lowering.tensor(to)), permuted);
@@ -85,7 +88,8 @@ Result<bool> LowerConcat(const Node& node, Lowering& lowering) {
   for (const Value* part : node.inputs()) {
     const Shape shape = part->type.ToShape();
     const TensorId from = lowering.TensorOf(part);
-    const uint64_t offset = whole.offset + static_cast<uint64_t>(start * strides[static_cast<size_t>(axis)] * bytes);
+    const uint64_t offset =
+        whole.offset + static_cast<uint64_t>(start * strides[static_cast<size_t>(axis)] * bytes);
     start += shape[static_cast<int>(axis)];
     const TensorDraft& source = lowering.tensor(from);
     if (shape.elements() == 0) continue;
@@ -104,7 +108,8 @@ Result<bool> LowerSlice(const Node& node, Lowering& lowering) {
   const auto starts = IntsOf(node.input(1));
   auto axes = IntsOf(node.input(3));
   const auto steps = IntsOf(node.input(4));
-  if (starts.empty() || (node.input(3) != nullptr && axes.empty()) || (node.input(4) != nullptr && steps.empty())) {
+  if (starts.empty() || (node.input(3) != nullptr && axes.empty()) ||
+      (node.input(4) != nullptr && steps.empty())) {
     return false;
   }
   const TensorId from = lowering.TensorOf(node.input(0));
@@ -206,19 +211,20 @@ Result<bool> LowerBlocks(const Node& node, Lowering& lowering, bool to_space) {
                                              wide.row_stride * block,  wide.row_stride,  1};
   const bool crd = node.attributes.String("mode", "DCR") == "CRD";
   const int64_t deep_row = deep.row_stride * width;
-  const std::vector<int64_t> deep_strides = {deep_row * height,
-                                             deep_row,
-                                             crd ? block : block * channels,
-                                             deep.row_stride,
-                                             crd ? 1 : channels,
-                                             crd ? block * block : 1};
+  const std::vector<int64_t> deep_strides = {
+      deep_row * height, deep_row,           crd ? block : block * channels,
+      deep.row_stride,   crd ? 1 : channels, crd ? block * block : 1};
   return to_space ? AddMove(node, lowering, to, from, dims, wide_strides, deep_strides)
                   : AddMove(node, lowering, to, from, dims, deep_strides, wide_strides);
 }
 
 }  // namespace
 
-Result<bool> LowerDepthToSpace(const Node& node, Lowering& lowering) { return LowerBlocks(node, lowering, true); }
-Result<bool> LowerSpaceToDepth(const Node& node, Lowering& lowering) { return LowerBlocks(node, lowering, false); }
+Result<bool> LowerDepthToSpace(const Node& node, Lowering& lowering) {
+  return LowerBlocks(node, lowering, true);
+}
+Result<bool> LowerSpaceToDepth(const Node& node, Lowering& lowering) {
+  return LowerBlocks(node, lowering, false);
+}
 
 }  // namespace whet

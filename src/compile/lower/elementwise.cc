@@ -145,8 +145,8 @@ Result<bool> LowerElementwise(const Node& node, Lowering& lowering) {
   }
   kernel::Params params{};
   kernels::Choice choice{};
-  if (Status status = kernel::Choose(lowering.isa(), dims, {output.dtype, output_strides}, views, constants, instructions,
-                                     &params, &choice);
+  if (Status status = kernel::Choose(lowering.isa(), dims, {output.dtype, output_strides}, views, constants,
+                                     instructions, &params, &choice);
       !status.ok()) {
     return false;
   }

@@ -38,7 +38,8 @@ LowerFn FindLowering(std::string_view op) {
   for (const Entry& entry : kTable) {
     if (entry.op == op) return entry.lower;
   }
-  // Everything else that can be an instruction of an elementwise program; LowerElementwise looks at the node itself.
+  // Everything else that can be an instruction of an elementwise program; LowerElementwise looks at the node
+  // itself.
   const bool elementwise = ops::FindElementFunction(op) != nullptr || op == "Swish";
   return elementwise ? LowerElementwise : nullptr;
 }

@@ -32,8 +32,8 @@ bool FoldBatches(std::vector<Batch> dims, kernels::gemm::Params* params) {
     if (dim.size == 1) continue;
     if (!folded.empty()) {
       Batch& outer = folded.back();
-      const bool even = outer.a == dim.a * dim.size && outer.b == dim.b * dim.size && outer.c == dim.c * dim.size &&
-                        outer.r == dim.r * dim.size;
+      const bool even = outer.a == dim.a * dim.size && outer.b == dim.b * dim.size &&
+                        outer.c == dim.c * dim.size && outer.r == dim.r * dim.size;
       if (even) {
         outer = {outer.size * dim.size, dim.a, dim.b, dim.c, dim.r};
         continue;
@@ -87,7 +87,9 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   params.ldr = operands.residual == kNoTensor ? 0 : lowering.tensor(operands.residual).row_stride;
   params.epilogue = operands.epilogue;
   const bool pack = b->IsConstant() && one_b;
-  params.b_form = pack ? kernels::gemm::BForm::kPacked : transpose_b ? kernels::gemm::BForm::kTransposed : kernels::gemm::BForm::kRowMajor;
+  params.b_form = pack          ? kernels::gemm::BForm::kPacked
+                  : transpose_b ? kernels::gemm::BForm::kTransposed
+                                : kernels::gemm::BForm::kRowMajor;
 
   if (one_b) {
     // All of A's matrices are one tall matrix.
@@ -112,7 +114,8 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   if (!kernels::gemm::Choose(lowering.isa(), &params, &choice).ok()) return false;
   if (pack) {
     void* packed = nullptr;
-    right = lowering.Weights(DType::kF32, Shape{kernels::gemm::PackedSize(*choice.row, params.k, params.n)}, &packed);
+    right = lowering.Weights(DType::kF32, Shape{kernels::gemm::PackedSize(*choice.row, params.k, params.n)},
+                             &packed);
     kernels::gemm::Pack(*choice.row, params.k, params.n, b->constant()->view().as<float>(),
                         transpose_b ? 1 : params.n, transpose_b ? params.k : 1, static_cast<float*>(packed));
   }

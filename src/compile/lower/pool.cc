@@ -21,7 +21,7 @@ bool ReadWindow(const Node& node, int spatial, Window* window) {
   if (attributes.Has("auto_pad") && attributes.String("auto_pad") != "NOTSET") return false;
   const auto kernel_shape = attributes.Ints("kernel_shape");
   if (static_cast<int>(kernel_shape.size()) != spatial) return false;
-  const auto read = [&](std::string_view name, int64_t (&to)[2], size_t from) {
+  const auto read = [&](std::string_view name, int64_t(&to)[2], size_t from) {
     const auto values = attributes.Ints(name);
     for (int i = 0; i < spatial; ++i) {
       const size_t at = from + static_cast<size_t>(i);
@@ -82,10 +82,12 @@ Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, 
 Result<bool> LowerPool(const Node& node, Lowering& lowering) {
   Window window;
   const int spatial = node.input(0)->type.rank() - 2;
-  if (spatial < 1 || spatial > 2 || node.outputs().size() != 1 || !ReadWindow(node, spatial, &window)) return false;
+  if (spatial < 1 || spatial > 2 || node.outputs().size() != 1 || !ReadWindow(node, spatial, &window))
+    return false;
   kernel::Mode mode = kernel::Mode::kMax;
   if (node.Is("AveragePool")) {
-    mode = node.attributes.Int("count_include_pad") != 0 ? kernel::Mode::kAverageIncludingPad : kernel::Mode::kAverage;
+    mode = node.attributes.Int("count_include_pad") != 0 ? kernel::Mode::kAverageIncludingPad
+                                                         : kernel::Mode::kAverage;
   }
   return AddPool(node, mode, window, lowering);
 }
@@ -95,7 +97,8 @@ Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering) {
   if (x.rank() < 3 || x.rank() > 4) return false;
   Window window;
   for (int i = 1; i < x.rank() - 1; ++i) window.kernel[i + 3 - x.rank()] = x.ToShape()[i];
-  return AddPool(node, node.Is("GlobalMaxPool") ? kernel::Mode::kMax : kernel::Mode::kAverage, window, lowering);
+  return AddPool(node, node.Is("GlobalMaxPool") ? kernel::Mode::kMax : kernel::Mode::kAverage, window,
+                 lowering);
 }
 
 }  // namespace whet

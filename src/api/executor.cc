@@ -1,0 +1,249 @@
+#include "api/executor.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+#include "compile/compiler.h"
+#include "ir/op_def.h"
+#include "plan/plan.h"
+
+namespace whet {
+namespace {
+
+ReferenceFn FindReference(std::string_view op) {
+  const OpDef* def = FindOp(op);
+  return def != nullptr ? def->reference : nullptr;
+}
+
+std::string KeyOf(const std::map<std::string, InputBinding>& inputs) {
+  std::string key;
+  for (const auto& [name, binding] : inputs) {
+    key += name + '=' + binding.shape.ToString();
+    if (binding.value != nullptr) {
+      key += ':';
+      const auto* bytes = static_cast<const unsigned char*>(binding.value->view().data);
+      for (uint64_t i = 0; i < binding.value->bytes(); ++i) key += Format("%02x", bytes[i]);
+    }
+    key += ';';
+  }
+  return key;
+}
+
+// 128 bits of FNV-1a; cache files carry the full key as well, so a collision costs a compilation, not a wrong
+// answer.
+std::string HashName(const std::string& text) {
+  unsigned __int128 hash = (static_cast<unsigned __int128>(0x6c62272e07bb0142) << 64) | 0x62b821756295c58d;
+  constexpr unsigned __int128 kPrime = (static_cast<unsigned __int128>(1) << 88) | 0x13b;
+  for (unsigned char c : text) hash = (hash ^ c) * kPrime;
+  return Format("%016llx%016llx", static_cast<unsigned long long>(hash >> 64),
+                static_cast<unsigned long long>(hash));
+}
+
+}  // namespace
+
+std::string DefaultCacheFolder() {
+  if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0) {
+    return std::string(cache) + "/whet";
+  }
+  const char* home = std::getenv("HOME");
+  return home != nullptr && *home != 0 ? std::string(home) + "/.cache/whet" : std::string();
+}
+
+std::string FileIdentity(const std::string& path) {
+  struct stat info{};
+  if (::stat(path.c_str(), &info) != 0) return {};
+  std::error_code error;
+  const std::string absolute = std::filesystem::absolute(path, error).string();
+  return Format("%s:%lld:%llu:%lld.%09ld", absolute.c_str(), static_cast<long long>(info.st_size),
+                static_cast<unsigned long long>(info.st_ino), static_cast<long long>(info.st_mtim.tv_sec),
+                info.st_mtim.tv_nsec);
+}
+
+Executor::Executor(GraphLoader load, ExecutorOptions options)
+    : load_(std::move(load)), options_(std::move(options)) {}
+Executor::~Executor() = default;
+
+Result<const Graph*> Executor::graph() {
+  if (graph_ == nullptr) {
+    WHET_ASSIGN_OR_RETURN(graph_, load_());
+    shape_inputs_ = whet::ShapeInputs(*graph_);
+  }
+  return static_cast<const Graph*>(graph_.get());
+}
+
+Result<std::vector<std::string>> Executor::ShapeInputs() {
+  WHET_RETURN_IF_ERROR(graph().TakeStatus());
+  return shape_inputs_;
+}
+
+Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::string, InputBinding>& inputs,
+                                                       const std::string& key) {
+  std::string path;
+  if (!options_.cache_folder.empty() && !options_.model_id.empty()) {
+    path = options_.cache_folder + '/' + HashName(key) + ".plan";
+    auto cached = LoadPlan(path);
+    // Whatever is wrong with a cached Plan, compiling again mends it.
+    if (cached.ok() && (*cached)->model_id == key && (*cached)->cpu == CpuName()) {
+      plan_from_cache_ = true;
+      return std::move(*cached);
+    }
+  }
+  WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
+  CompileOptions compile;
+  compile.isa = options_.isa;
+  compile.disabled_passes = options_.disabled_passes;
+  compile.model_id = key;
+  pass_reports_.clear();
+  compile.pass_reports = &pass_reports_;
+  for (const auto& [name, binding] : inputs) {
+    const bool by_value = std::find(shape_inputs_.begin(), shape_inputs_.end(), name) != shape_inputs_.end();
+    if (!by_value) {
+      compile.shapes[name] = binding.shape;
+    } else if (binding.value != nullptr) {
+      compile.values[name] = binding.value;
+    } else {
+      return Error(Code::kInvalidArgument,
+                   "the value of input '%s' decides shapes, so it is needed beforehand", name.c_str());
+    }
+  }
+  WHET_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Compile(*model, compile));
+  if (!path.empty()) {
+    std::error_code error;
+    std::filesystem::create_directories(options_.cache_folder, error);
+    // A cache that cannot be written (a full disk, a read-only home) costs time at the next start, nothing
+    // else.
+    if (SavePlan(*plan, path).ok()) {
+      if (auto mapped = LoadPlan(path); mapped.ok()) return std::move(*mapped);
+    }
+  }
+  return plan;
+}
+
+Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& inputs) {
+  compile_milliseconds_ = 0;
+  plan_from_cache_ = false;
+  std::string key = options_.model_id + '|' + std::string(IsaName(options_.isa)) + '|';
+  for (const std::string& pass : options_.disabled_passes) key += pass + ',';
+  key += '|' + KeyOf(inputs);
+  for (auto it = entries_.begin(); it != entries_.end(); ++it) {
+    if (it->key != key) continue;
+    entries_.splice(entries_.begin(), entries_, it);
+    return it->session.get();
+  }
+  const auto start = std::chrono::steady_clock::now();
+  WHET_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, MakePlan(inputs, key));
+  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  compile_milliseconds_ = elapsed.count();
+  if (pool_ == nullptr) {
+    WHET_ASSIGN_OR_RETURN(std::unique_ptr<ThreadPool> pool, ThreadPool::Create(options_.threads));
+    pool_ = std::move(pool);
+  }
+  SessionOptions session_options;
+  session_options.pool = pool_;
+  session_options.memory_limit = options_.memory_limit;
+  session_options.find_reference = FindReference;
+  WHET_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(std::move(plan), session_options));
+  if (entries_.size() >= std::max<size_t>(1, options_.max_plans)) entries_.pop_back();
+  entries_.push_front({std::move(key), std::move(session)});
+  return entries_.front().session.get();
+}
+
+Result<std::vector<TensorPtr>> Executor::RunSession(Session& session,
+                                                    const std::map<std::string, TensorPtr>& inputs) {
+  const Plan& plan = session.plan();
+  for (size_t i = 0; i < plan.inputs.size(); ++i) {
+    const PlanTensor& wanted = plan.tensors[plan.inputs[i].tensor];
+    const auto it = inputs.find(plan.inputs[i].name);
+    if (it == inputs.end())
+      return Error(Code::kInvalidArgument, "input '%s' is missing", plan.inputs[i].name.c_str());
+    const TensorView& given = it->second->view();
+    if (given.dtype != wanted.dtype || given.shape != wanted.shape) {
+      return Error(Code::kInvalidArgument, "input '%s' must be %s %s but is %s %s",
+                   plan.inputs[i].name.c_str(), std::string(DTypeName(wanted.dtype)).c_str(),
+                   wanted.shape.ToString().c_str(), std::string(DTypeName(given.dtype)).c_str(),
+                   given.shape.ToString().c_str());
+    }
+    std::memcpy(session.input(i), given.data, given.bytes());
+  }
+  WHET_RETURN_IF_ERROR(session.Run());
+  std::vector<TensorPtr> outputs;
+  for (size_t i = 0; i < plan.outputs.size(); ++i) {
+    const PlanTensor& tensor = plan.tensors[plan.outputs[i].tensor];
+    outputs.push_back(Constant::Copy(tensor.dtype, tensor.shape, session.output(i)));
+  }
+  return outputs;
+}
+
+Result<std::vector<TensorPtr>> Executor::RunEvaluator(const std::map<std::string, TensorPtr>& inputs) {
+  WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
+  std::vector<TensorPtr> ordered;
+  for (const Value* input : model->inputs()) {
+    const auto state = std::find_if(model->states.begin(), model->states.end(),
+                                    [&](const State& s) { return s.input == input; });
+    if (state != model->states.end()) {
+      TensorPtr& current = evaluator_states_[state->name];
+      if (current == nullptr) current = state->initial;
+      if (current == nullptr && input->type.IsStatic()) {
+        current = Constant::Copy(input->type.dtype, input->type.ToShape(), nullptr);
+      }
+      if (current == nullptr)
+        return Error(Code::kUnsupported, "state '%s' has no fixed shape", state->name.c_str());
+      ordered.push_back(current);
+      continue;
+    }
+    const auto it = inputs.find(input->name());
+    if (it == inputs.end())
+      return Error(Code::kInvalidArgument, "input '%s' is missing", input->name().c_str());
+    ordered.push_back(it->second);
+  }
+  // State outputs are read at the end of the run, whatever else the graph gives out.
+  struct Watch {
+    const Graph* graph;
+    std::map<std::string, TensorPtr> next;
+  } watch{model, {}};
+  EvaluateOptions options;
+  options.observe_context = &watch;
+  options.observe = [](void* context, const Value& value, const TensorPtr& tensor) {
+    auto& w = *static_cast<Watch*>(context);
+    for (const State& s : w.graph->states) {
+      if (s.output == &value) w.next[s.name] = tensor;
+    }
+  };
+  WHET_ASSIGN_OR_RETURN(std::vector<TensorPtr> outputs, GraphEvaluator(options).Run(*model, ordered));
+  for (auto& [name, tensor] : watch.next) evaluator_states_[name] = tensor;
+  return outputs;
+}
+
+Result<std::vector<TensorPtr>> Executor::Run(const std::map<std::string, TensorPtr>& inputs) {
+  WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
+  for (const auto& [name, tensor] : inputs) {
+    const Value* input = model->FindValue(name);
+    if (input == nullptr || !input->IsGraphInput()) {
+      return Error(Code::kInvalidArgument, "the model has no input '%s'", name.c_str());
+    }
+  }
+  std::map<std::string, InputBinding> bindings;
+  for (const auto& [name, tensor] : inputs) {
+    const bool by_value = std::find(shape_inputs_.begin(), shape_inputs_.end(), name) != shape_inputs_.end();
+    bindings[name] = {tensor->shape(), by_value ? tensor : nullptr};
+  }
+  evaluator_reason_.clear();
+  auto session = Prepare(bindings);
+  if (session.ok()) return RunSession(**session, inputs);
+  if (session.status().code() != Code::kUnsupported || !options_.allow_evaluator) return session.TakeStatus();
+  evaluator_reason_ = session.status().ToString();
+  return RunEvaluator(inputs);
+}
+
+void Executor::ResetStates() {
+  for (Entry& entry : entries_) entry.session->ResetStates();
+  evaluator_states_.clear();
+}
+
+}  // namespace whet

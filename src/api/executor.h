@@ -1,0 +1,109 @@
+// Runs a model whatever its inputs' shapes: a Plan and a Session for each set of concrete shapes, made when
+// first needed, kept in memory up to a number and on disk for the next start.
+//
+// Used by one thread at a time.
+#pragma once
+
+#include <functional>
+#include <list>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/isa.h"
+#include "base/status.h"
+#include "ir/evaluate.h"
+#include "ir/graph.h"
+#include "ir/pass.h"
+#include "runtime/session.h"
+
+namespace whet {
+
+struct ExecutorOptions {
+  ThreadPoolOptions threads;
+  Isa isa = BestIsa();
+  uint64_t memory_limit = 0;  // of each session; 0 is none
+  // Plans kept in memory; the one used longest ago goes first.
+  size_t max_plans = 8;
+  // Where finished Plans are kept for the next start; empty keeps none.
+  std::string cache_folder;
+  // Identity of the model for the cache: equal only if the model is. Empty keeps none.
+  std::string model_id;
+  std::vector<std::string> disabled_passes;
+  // Where a shape depends on data, so that no Plan can be made, runs node by node on the references (slowly);
+  // false makes that an error.
+  bool allow_evaluator = true;
+};
+
+// What the caller knows of the inputs: a concrete shape, and the value where the shapes of other tensors
+// depend on it.
+struct InputBinding {
+  Shape shape;
+  TensorPtr value;  // only needed for Executor::shape_inputs()
+};
+
+class Executor {
+ public:
+  using GraphLoader = std::function<Result<std::unique_ptr<Graph>>()>;
+
+  // `load` is called when the Graph is first needed: never, if the Plan is in the cache.
+  Executor(GraphLoader load, ExecutorOptions options);
+  ~Executor();
+
+  // The model; loads it if need be.
+  Result<const Graph*> graph();
+  // Inputs whose values a Plan is made for (compile/compiler.h).
+  Result<std::vector<std::string>> ShapeInputs();
+
+  // The Session for these shapes, by input name; inputs whose shape the model fixes may be left out. The
+  // Session belongs to the Executor and lives until as many others as max_plans have been used since. Its
+  // inputs are those of the model without the ones given by value. kUnsupported if no Plan can be made.
+  Result<Session*> Prepare(const std::map<std::string, InputBinding>& inputs);
+
+  // Inputs by name; outputs in the model's order. Copies in and out; for the fastest path use Prepare.
+  Result<std::vector<TensorPtr>> Run(const std::map<std::string, TensorPtr>& inputs);
+
+  // Of the last Prepare: milliseconds spent on making the Plan (0 if it was in memory), and whether it came
+  // from disk.
+  double compile_milliseconds() const { return compile_milliseconds_; }
+  bool plan_from_cache() const { return plan_from_cache_; }
+  // The passes' reports of the last Plan that was compiled here.
+  const std::vector<PassReport>& pass_reports() const { return pass_reports_; }
+  // Why the last Run went node by node; empty if it did not.
+  const std::string& evaluator_reason() const { return evaluator_reason_; }
+
+  void ResetStates();
+
+ private:
+  struct Entry {
+    std::string key;
+    std::unique_ptr<Session> session;
+  };
+
+  Result<std::shared_ptr<const Plan>> MakePlan(const std::map<std::string, InputBinding>& inputs,
+                                               const std::string& key);
+  Result<std::vector<TensorPtr>> RunSession(Session& session, const std::map<std::string, TensorPtr>& inputs);
+  Result<std::vector<TensorPtr>> RunEvaluator(const std::map<std::string, TensorPtr>& inputs);
+
+  GraphLoader load_;
+  ExecutorOptions options_;
+  std::unique_ptr<Graph> graph_;
+  std::shared_ptr<ThreadPool> pool_;
+  std::list<Entry> entries_;  // the most recently used first
+  std::vector<std::string> shape_inputs_;
+  std::map<std::string, TensorPtr> evaluator_states_;
+  double compile_milliseconds_ = 0;
+  bool plan_from_cache_ = false;
+  std::vector<PassReport> pass_reports_;
+  std::string evaluator_reason_;
+};
+
+// $XDG_CACHE_HOME/whet or ~/.cache/whet; empty if there is no home.
+std::string DefaultCacheFolder();
+
+// Identity of a model's file for the cache: its path, size, inode and time of change. Empty if it cannot be
+// read.
+std::string FileIdentity(const std::string& path);
+
+}  // namespace whet
