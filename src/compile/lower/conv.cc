@@ -102,7 +102,7 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
                             params.cin, 1};
   kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
   lowering.AddKernel(node, choice, params,
-                     {in, weights, operands.bias, operands.residual, operands.slope, out},
+                     {out, in, weights, operands.bias, operands.residual, operands.slope},
                      node.op().macs(node));
   return true;
 }

@@ -119,7 +119,7 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
     kernels::gemm::Pack(*choice.row, params.k, params.n, b->constant()->view().as<float>(),
                         transpose_b ? 1 : params.n, transpose_b ? params.k : 1, static_cast<float*>(packed));
   }
-  lowering.AddKernel(node, choice, params, {in, right, operands.bias, operands.residual, operands.slope, out},
+  lowering.AddKernel(node, choice, params, {out, in, right, operands.bias, operands.residual, operands.slope},
                      node.op().macs != nullptr ? node.op().macs(node) : 0);
   return true;
 }
