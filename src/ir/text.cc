@@ -3,6 +3,8 @@
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <unordered_set>
+#include <vector>
 
 #include "ir/op_def.h"
 #include "ir/text_common.h"
@@ -187,6 +189,28 @@ void AppendData(const Constant& constant, const TextOptions& options, std::strin
   }
 }
 
+// A graph's own constants in the order in which they are first read, so that equal graphs print equally
+// however they were made.
+std::vector<const Value*> ConstantsByUse(const Graph& graph) {
+  std::vector<const Value*> order;
+  std::unordered_set<const Value*> seen;
+  const auto visit = [&](const Value* value) {
+    if (value != nullptr && value->IsConstant() && value->graph() == &graph && seen.insert(value).second) {
+      order.push_back(value);
+    }
+  };
+  const auto walk = [&](const auto& self, const Graph& at) -> void {
+    for (const auto& node : at.nodes()) {
+      for (const Value* input : node->inputs()) visit(input);
+      for (const auto& subgraph : node->subgraphs) self(self, *subgraph);
+    }
+    for (const Value* output : at.outputs()) visit(output);
+  };
+  walk(walk, graph);
+  for (const Value* value : graph.values()) visit(value);
+  return order;
+}
+
 class Printer {
  public:
   Printer(const TextOptions& options, std::string* out) : options_(options), out_(out) {}
@@ -206,8 +230,7 @@ class Printer {
       Line("input ");
       Typed(*input);
     }
-    for (const Value* value : graph.values()) {
-      if (!value->IsConstant()) continue;
+    for (const Value* value : ConstantsByUse(graph)) {
       Line("const ");
       Typed(*value);
       Text(" = ");

@@ -6,6 +6,7 @@
 
 #include "import/onnx/node_order.h"
 #include "ir/infer.h"
+#include "ir/verify.h"
 
 namespace whet {
 namespace {
@@ -50,6 +51,7 @@ int SubgraphIndex(std::string_view attribute) {
 Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
   WHET_RETURN_IF_ERROR(ReadOpsets());
   WHET_RETURN_IF_ERROR(IndexFunctions());
+  exported_ = model_.producer_name() == "whet";
   for (const OpDef* op : AllOps()) {
     for (const OnnxSpelling& spelling : op->onnx) {
       spellings_[NormalDomain(std::string(spelling.domain)) + ':' + std::string(spelling.op_type)].push_back(
@@ -63,6 +65,7 @@ Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
   WHET_RETURN_IF_ERROR(KeepOutputNames(model_.graph(), scope));
   SettleNames();
   for (const auto& entry : model_.metadata_props()) graph_->metadata[entry.key()] = entry.value();
+  WHET_RETURN_IF_ERROR(VerifyGraph(*graph_));
   return std::move(graph_);
 }
 
@@ -143,6 +146,7 @@ Status OnnxGraphImporter::Bind(Scope& scope, const std::string& name, Binding bi
 }
 
 void OnnxGraphImporter::Claim(Value* value, const std::string& name) {
+  file_names_.insert(name);
   if (!claims_.emplace(value, name).second || value->name() == name) return;
   value->graph()->Rename(value, name);
 }
@@ -161,42 +165,126 @@ void OnnxGraphImporter::RefineByDeclaration(const Scope& scope, const std::strin
   }
 }
 
+namespace {
+
+// "conv1:2" -> "conv1"; empty if there is no number.
+std::string WithoutNumber(std::string_view name) {
+  const size_t colon = name.rfind(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == name.size()) return {};
+  const auto is_digit = [](char c) { return c >= '0' && c <= '9'; };
+  if (!std::all_of(name.begin() + static_cast<ptrdiff_t>(colon) + 1, name.end(), is_digit)) return {};
+  return std::string(name.substr(0, colon));
+}
+
+// Several nodes that came from one of the file are told apart by numbers.
+void NumberNodes(Graph& graph, std::set<std::string>& names, std::unordered_map<std::string, int>& uses) {
+  for (const auto& node : graph.nodes()) {
+    if (!names.insert(node->name()).second) {
+      int& number = uses[node->name()];
+      std::string name;
+      do {
+        name = node->name() + ':' + std::to_string(++number);
+      } while (!names.insert(name).second);
+      node->set_name(std::move(name));
+    }
+    for (const auto& subgraph : node->subgraphs) NumberNodes(*subgraph, names, uses);
+  }
+}
+
+std::string NameByUse(const Use& use) { return use.node->name() + '/' + std::to_string(use.input); }
+
+std::string NameByOutput(const Node& node, const Value* value) {
+  const auto outputs = node.outputs();
+  return node.name() + "/out" +
+         std::to_string(std::find(outputs.begin(), outputs.end(), value) - outputs.begin());
+}
+
+constexpr uint64_t kMaxMergedBytes = 256;
+
+// Of equal small constants that import functions made, one is enough. Those with a name in the file stay.
+void MergeConstants(Graph& graph, const std::unordered_map<Value*, std::string>& claims) {
+  std::map<std::string, Value*> kept;
+  const auto key = [](const Value* value) {
+    const Constant& constant = *value->constant();
+    std::string text(DTypeName(constant.dtype()));
+    text += constant.shape().ToString() + ':';
+    return text.append(static_cast<const char*>(constant.view().data), static_cast<size_t>(constant.bytes()));
+  };
+  std::vector<Value*> small;
+  for (Value* value : graph.values()) {
+    if (value->IsConstant() && value->constant()->bytes() <= kMaxMergedBytes) small.push_back(value);
+  }
+  for (Value* value : small) {
+    if (claims.contains(value)) kept.emplace(key(value), value);
+  }
+  for (Value* value : small) {
+    if (claims.contains(value)) continue;
+    const auto [it, is_new] = kept.emplace(key(value), value);
+    if (!is_new) graph.ReplaceAllUses(value, it->second);
+  }
+}
+
+}  // namespace
+
 // Rename gave a value another name than the file's where one of the importer's own making stood in the way,
-// or where sibling subgraphs use one name; the former gives way now.
+// or where sibling subgraphs use one name; the former gives way now. And what was made of a constant that is
+// no longer there, such as weights in another layout, takes over its name.
 void OnnxGraphImporter::SettleNames() {
+  std::set<std::string> node_names;
+  std::unordered_map<std::string, int> node_uses;
+  NumberNodes(*graph_, node_names, node_uses);
+  std::vector<Value*> values;
   std::unordered_map<std::string, Value*> holders;
-  std::unordered_map<std::string, int> node_names;
   const auto visit = [&](const auto& self, Graph& graph) -> void {
-    for (Value* value : graph.values()) holders[value->name()] = value;
+    MergeConstants(graph, claims_);
+    graph.RemoveUnusedConstants();
+    for (Value* value : graph.values()) {
+      values.push_back(value);
+      holders[value->name()] = value;
+    }
     for (const auto& node : graph.nodes()) {
-      int& uses = node_names[node->name()];
-      if (uses++ > 0) {
-        std::string name;
-        do {
-          name = node->name() + ':' + std::to_string(uses - 1);
-        } while (node_names.contains(name) && ++uses > 0);
-        node_names[name] = 1;
-        node->set_name(std::move(name));
-      }
       for (const auto& subgraph : node->subgraphs) self(self, *subgraph);
     }
-    graph.RemoveUnusedConstants();
   };
   visit(visit, *graph_);
-  // By the holder's name, so that the result does not depend on addresses.
-  std::map<std::string, Value*> displaced;
-  for (const auto& [name, value] : holders) {
+  const auto rename = [&](Value* value, const std::string& name) {
+    holders.erase(value->name());
+    value->graph()->Rename(value, name);
+    holders[value->name()] = value;
+  };
+  for (Value* value : values) {
     const auto claim = claims_.find(value);
-    if (claim != claims_.end() && claim->second != name) displaced.emplace(name, value);
+    if (claim == claims_.end() || claim->second == value->name()) continue;
+    const std::string wanted = claim->second;
+    if (const auto holder = holders.find(wanted); holder != holders.end()) {
+      if (claims_.contains(holder->second)) continue;
+      rename(holder->second, wanted + ":inner");
+    }
+    rename(value, wanted);
   }
-  for (const auto& [name, value] : displaced) {
-    const std::string& wanted = claims_.at(value);
-    const auto holder = holders.find(wanted);
-    if (holder == holders.end() || claims_.contains(holder->second)) continue;
-    Value* other = holder->second;
-    other->graph()->Rename(other, other->graph()->UniqueName(wanted + ":inner"));
-    value->graph()->Rename(value, wanted);
-    holder->second = value;
+  // What the importer made gets names that depend on nothing but the nodes', so that a Graph that is written
+  // and read again has the same. All are freed before any is given anew.
+  std::unordered_map<Value*, std::string> old_names;
+  for (Value* value : values) {
+    if (claims_.contains(value)) continue;
+    old_names[value] = value->name();
+    rename(value, "\x01");
+  }
+  for (Value* value : values) {
+    const auto old_name = old_names.find(value);
+    if (old_name == old_names.end()) continue;
+    if (value->IsConstant()) {
+      std::string base = WithoutNumber(old_name->second);
+      while (!base.empty() && (!file_names_.contains(base) || holders.contains(base))) {
+        base = WithoutNumber(base);
+      }
+      rename(value, !base.empty()           ? base
+                    : value->uses().empty() ? old_name->second
+                                            : NameByUse(value->uses()[0]));
+    } else if (const Node* node = value->producer(); node != nullptr) {
+      const bool is_first = node->output(0) == value;
+      rename(value, is_first && !holders.contains(node->name()) ? node->name() : NameByOutput(*node, value));
+    }
   }
 }
 
@@ -367,10 +455,18 @@ Status OnnxGraphImporter::ImportNode(onnx::NodeProto& proto, Scope& scope) {
   ForeignNode node;
   node.op_type = proto.op_type();
   node.domain = NormalDomain(proto.domain());
-  node.name = scope.prefix + (!proto.name().empty()     ? proto.name()
-                              : proto.output_size() > 0 ? proto.output(0)
-                                                        : proto.op_type());
+  node.name = proto.name();
+  for (const std::string& output : proto.output()) {
+    if (node.name.empty()) node.name = output;
+  }
+  node.name = scope.prefix + (node.name.empty() ? node.op_type : node.name);
   const auto opset = scope.opsets->find(node.domain);
+  // What Whet wrote numbers the nodes that came from one; they go by its name until they are numbered again.
+  if (std::string root = WithoutNumber(node.name); exported_ && node_roots_.contains(root)) {
+    node.name = std::move(root);
+  } else {
+    node_roots_.insert(node.name);
+  }
   // A model need not import the domains of its own functions.
   node.version = opset != scope.opsets->end() ? opset->second : 1;
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "import/onnx/onnx_import.h"
@@ -115,6 +116,9 @@ class OnnxGraphImporter {
   std::map<std::string, std::vector<std::string>> unsupported_;  // what -> names of nodes
   size_t unsupported_count_ = 0;
   std::unordered_map<Value*, std::string> claims_;
+  std::unordered_set<std::string> file_names_;  // all that were ever claimed
+  bool exported_ = false;                       // by Whet
+  std::unordered_set<std::string> node_roots_;
 };
 
 }  // namespace whet
