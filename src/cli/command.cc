@@ -1,0 +1,14 @@
+#include "cli/command.h"
+
+namespace whet::cli {
+
+std::vector<std::unique_ptr<Command>> MakeCommands() {
+  std::vector<std::unique_ptr<Command>> commands;
+  commands.push_back(MakeInspectCommand());
+  commands.push_back(MakeRunCommand());
+  commands.push_back(MakeOpsCommand());
+  commands.push_back(MakeConformanceCommand());
+  return commands;
+}
+
+}  // namespace whet::cli

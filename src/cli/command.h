@@ -1,0 +1,41 @@
+// One command of the `whet` program.
+#pragma once
+
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace CLI {
+class App;
+}
+
+namespace whet::cli {
+
+class Console;
+
+// Made, defined and run once per process.
+class Command {
+ public:
+  virtual ~Command() = default;
+
+  virtual std::string_view name() const = 0;
+  virtual std::string_view summary() const = 0;  // one line of `whet --help`
+  virtual std::string_view example() const = 0;  // command lines that end its own --help
+
+  // Adds the arguments; CLI11 fills in this object's members before Run.
+  virtual void Define(CLI::App& app) = 0;
+  // An error becomes a paragraph on stderr and exit status 1.
+  virtual Status Run(Console& console) = 0;
+};
+
+std::unique_ptr<Command> MakeConformanceCommand();
+std::unique_ptr<Command> MakeInspectCommand();
+std::unique_ptr<Command> MakeOpsCommand();
+std::unique_ptr<Command> MakeRunCommand();
+
+// All of them, in the order of a model's journey.
+std::vector<std::unique_ptr<Command>> MakeCommands();
+
+}  // namespace whet::cli

@@ -1,0 +1,165 @@
+// whet inspect: what a model is.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/load_model.h"
+#include "cli/model_inputs.h"
+#include "ir/infer.h"
+#include "ir/op_def.h"
+
+namespace whet::cli {
+namespace {
+
+struct OperatorCount {
+  size_t nodes = 0;
+  int64_t macs = 0;
+};
+
+struct Summary {
+  std::map<std::string, OperatorCount> operators;
+  std::map<std::string, uint64_t> weight_bytes;  // by element type
+  int64_t parameters = 0;
+  int64_t macs = 0;
+  // Nodes whose work cannot be counted since their shapes are not known.
+  size_t uncounted = 0;
+};
+
+void Summarize(const Graph& graph, std::set<const Constant*>* seen, Summary* summary) {
+  for (const Value* value : graph.values()) {
+    const Constant* constant = value->constant().get();
+    if (constant == nullptr || !seen->insert(constant).second) continue;
+    summary->weight_bytes[std::string(DTypeName(constant->dtype()))] += constant->bytes();
+    summary->parameters += constant->shape().elements();
+  }
+  for (const auto& node : graph.nodes()) {
+    OperatorCount& count = summary->operators[std::string(node->op_name())];
+    ++count.nodes;
+    if (node->op().macs != nullptr) {
+      const auto is_static = [](const Value* value) { return value == nullptr || value->type.IsStatic(); };
+      const bool known = std::all_of(node->inputs().begin(), node->inputs().end(), is_static) &&
+                         std::all_of(node->outputs().begin(), node->outputs().end(), is_static);
+      if (known) {
+        const int64_t macs = node->op().macs(*node);
+        count.macs += macs;
+        summary->macs += macs;
+      } else {
+        ++summary->uncounted;
+      }
+    }
+    for (const auto& subgraph : node->subgraphs) Summarize(*subgraph, seen, summary);
+  }
+}
+
+nlohmann::ordered_json PortsJson(std::span<Value* const> values) {
+  auto list = nlohmann::ordered_json::array();
+  for (const Value* value : values)
+    list.push_back({{"name", value->name()}, {"type", ToString(value->type)}});
+  return list;
+}
+
+class InspectCommand final : public Command {
+ public:
+  std::string_view name() const override { return "inspect"; }
+  std::string_view summary() const override {
+    return "Show a model's inputs, outputs, operators, parameters and work";
+  }
+  std::string_view example() const override {
+    return "  whet inspect model.onnx\n  whet inspect detector.onnx --shape x=1x3x640x640";
+  }
+
+  void Define(CLI::App& app) override {
+    app.add_option("MODEL", model_, "The model file")->required();
+    AddShapeOption(app, &shapes_);
+  }
+
+  Status Run(Console& console) override {
+    WHET_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(model_));
+    if (!shapes_.empty()) {
+      if (Status status = BindShapes(*model.graph, shapes_.shapes); !status.ok()) {
+        return std::move(status).At(model_);
+      }
+    }
+    Summary summary;
+    std::set<const Constant*> seen;
+    Summarize(*model.graph, &seen, &summary);
+    if (console.json()) {
+      PrintJson(console, model, summary);
+    } else {
+      PrintTable(console, model, summary);
+    }
+    return {};
+  }
+
+ private:
+  void PrintJson(const Console& console, const LoadedModel& model, const Summary& summary) const {
+    auto operators = nlohmann::ordered_json::object();
+    for (const auto& [name, count] : summary.operators) {
+      operators[name] = {{"nodes", count.nodes}, {"macs", count.macs}};
+    }
+    uint64_t weights = 0;
+    auto by_type = nlohmann::ordered_json::object();
+    for (const auto& [type, bytes] : summary.weight_bytes) {
+      by_type[type] = bytes;
+      weights += bytes;
+    }
+    auto metadata = nlohmann::ordered_json::object();
+    for (const auto& [key, value] : model.graph->metadata) metadata[key] = value;
+    console.PrintJson({{"model", model_},
+                       {"format", model.format},
+                       {"file_bytes", model.file_bytes},
+                       {"inputs", PortsJson(model.graph->inputs())},
+                       {"outputs", PortsJson(model.graph->outputs())},
+                       {"operators", std::move(operators)},
+                       {"parameters", summary.parameters},
+                       {"weights_bytes", weights},
+                       {"weights_bytes_by_type", std::move(by_type)},
+                       {"macs", summary.macs},
+                       {"nodes_of_unknown_work", summary.uncounted},
+                       {"metadata", std::move(metadata)}});
+  }
+
+  void PrintTable(const Console& console, const LoadedModel& model, const Summary& summary) const {
+    console.Print(
+        Format("%s: %s, %s\n", model_.c_str(), model.format.c_str(), FormatBytes(model.file_bytes).c_str()));
+    for (const Value* value : model.graph->inputs()) {
+      console.Print(Format("  input   %s: %s\n", value->name().c_str(), ToString(value->type).c_str()));
+    }
+    for (const Value* value : model.graph->outputs()) {
+      console.Print(Format("  output  %s: %s\n", value->name().c_str(), ToString(value->type).c_str()));
+    }
+    std::string weights;
+    for (const auto& [type, bytes] : summary.weight_bytes) {
+      if (!weights.empty()) weights += ", ";
+      weights += type;
+      weights += ' ';
+      weights += FormatBytes(bytes);
+    }
+    console.Print(Format("  %s parameters (%s)\n",
+                         FormatCount(static_cast<double>(summary.parameters)).c_str(),
+                         weights.empty() ? "no weights" : weights.c_str()));
+    console.Print(
+        Format("  %s multiply-accumulates%s\n\n", FormatCount(static_cast<double>(summary.macs)).c_str(),
+               summary.uncounted > 0 ? ", without nodes whose shapes are open; give them with --shape" : ""));
+    Table table({"operator", "nodes", "MACs"}, {1, 2});
+    for (const auto& [name, count] : summary.operators) {
+      table.Add({name, std::to_string(count.nodes),
+                 count.macs > 0 ? FormatCount(static_cast<double>(count.macs)) : std::string()});
+    }
+    console.Print(table.ToString());
+  }
+
+  std::string model_;
+  ShapeArguments shapes_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeInspectCommand() { return std::make_unique<InspectCommand>(); }
+
+}  // namespace whet::cli

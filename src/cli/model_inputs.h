@@ -1,0 +1,63 @@
+// From the command line's inputs to the tensors that a model is run on.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+#include "data/image.h"
+#include "data/preprocess.h"
+#include "ir/evaluate.h"
+#include "ir/graph.h"
+
+namespace CLI {
+class App;
+}
+
+namespace whet::cli {
+
+// --shape NAME=1x3x224x224, any number of times.
+struct ShapeArguments {
+  std::map<std::string, Shape> shapes;
+  bool empty() const { return shapes.empty(); }
+};
+void AddShapeOption(CLI::App& app, ShapeArguments* arguments);
+
+// "1x3x224x224"; "scalar" for rank 0.
+Result<Shape> ParseShape(std::string_view text);
+
+struct InputArguments {
+  std::vector<std::string> inputs;  // [NAME=]FILE, [NAME=]random[:SEED] or NAME=NUMBERS
+  ShapeArguments shapes;
+  std::string image;  // settings of data::ImagePreprocess that go before the model's own
+  std::string audio;
+  // Short spellings of single image settings; they go before both.
+  std::vector<std::string> image_settings;
+};
+// -i, --shape, --preprocess and the flags that set one thing of it.
+void AddInputOptions(CLI::App& app, InputArguments* arguments);
+
+struct PreparedInputs {
+  // Of each run one tensor per input of the graph, in its order; more than one run for a long recording.
+  std::vector<std::vector<TensorPtr>> runs;
+  // The photograph that went in, for drawing on, and where it lies in the input.
+  std::optional<data::Image> photo;
+  data::ImagePlacement placement;
+};
+
+// What is not given is random with seed 0 if `fill_random`, else an error. The files' shapes must fit the
+// graph's types; its open dimensions are taken from --shape, then from the files, and, for random inputs,
+// their lowest size.
+Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& arguments, bool fill_random);
+
+// The shapes of one run's inputs by name, for BindShapes.
+std::map<std::string, Shape> ShapesOf(const Graph& graph, const std::vector<TensorPtr>& inputs);
+
+// An Array as a constant that owns it.
+TensorPtr ToTensor(data::Array array);
+
+}  // namespace whet::cli
