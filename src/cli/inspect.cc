@@ -12,6 +12,7 @@
 #include "cli/model_inputs.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
+#include "ir/text.h"
 
 namespace whet::cli {
 namespace {
@@ -76,6 +77,7 @@ class InspectCommand final : public Command {
   void Define(CLI::App& app) override {
     app.add_option("MODEL", model_, "The model file")->required();
     AddShapeOption(app, &shapes_);
+    app.add_flag("--text", text_, "Print the Graph as text, large constants left out");
   }
 
   Status Run(Console& console) override {
@@ -84,6 +86,11 @@ class InspectCommand final : public Command {
       if (Status status = BindShapes(*model.graph, shapes_.shapes); !status.ok()) {
         return std::move(status).At(model_);
       }
+    }
+    if (text_) {
+      constexpr size_t kShownElements = 16;
+      console.Print(ToText(*model.graph, {.elide_above = kShownElements}));
+      return {};
     }
     Summary summary;
     std::set<const Constant*> seen;
@@ -156,6 +163,7 @@ class InspectCommand final : public Command {
 
   std::string model_;
   ShapeArguments shapes_;
+  bool text_ = false;
 };
 
 }  // namespace

@@ -204,12 +204,13 @@ class Preparer {
     Shape shape;
     if (input.type.ranked && input.type.rank() > 0) {
       for (int64_t dim : DimsOf(i)) shape.push_back(dim < 0 ? 1 : dim);
-      // One open dimension holds as many as there are.
+      // The last open dimension is as large as the numbers make it.
       const auto count = static_cast<int64_t>(numbers.size());
       const std::vector<int64_t> dims = DimsOf(i);
-      if (const auto open = std::find(dims.rbegin(), dims.rend(), -1); open != dims.rend()) {
-        shape[static_cast<int>(dims.rend() - open) - 1] = count;
-      }
+      const auto open = std::find(dims.rbegin(), dims.rend(), -1);
+      const int64_t others = CheckedElementCount(shape.dims());
+      if (open != dims.rend() && others > 0)
+        shape[static_cast<int>(dims.rend() - open) - 1] = std::max<int64_t>(count / others, 1);
     }
     const bool fill = numbers.size() == 1;
     const int64_t elements = CheckedElementCount(shape.dims());

@@ -37,14 +37,12 @@ class RunCommand final : public Command {
   }
 
   Status Run(Console& console) override {
-    Status status = RunModel(console);
-    return std::move(status).At(model_);
+    WHET_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(model_));
+    return RunGraph(console, *model.graph).At(model_);
   }
 
  private:
-  Status RunModel(Console& console) {
-    WHET_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(model_));
-    Graph& graph = *model.graph;
+  Status RunGraph(Console& console, Graph& graph) {
     WHET_ASSIGN_OR_RETURN(PreparedInputs inputs, PrepareInputs(graph, inputs_, false));
     WHET_ASSIGN_OR_RETURN(const auto feed, ParseFeed(graph));
     WHET_RETURN_IF_ERROR(BindShapes(graph, ShapesOf(graph, inputs.runs[0])));

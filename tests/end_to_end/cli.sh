@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# The program's manners: exit statuses, help, errors on stderr, one JSON object on stdout, no half-written file.
+# tests/end_to_end/cli.sh PROGRAM
+set -uo pipefail
+whet=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+faults=0
+
+# expect STATUS PATTERN_OF_STDOUT PATTERN_OF_STDERR ARGUMENTS…
+expect() {
+  local status=$1 out=$2 err=$3
+  shift 3
+  "$whet" "$@" >stdout 2>stderr
+  local got=$?
+  if [[ $got != "$status" ]] || ! grep -qE -- "$out" <(cat stdout; echo) || ! grep -qE -- "$err" <(cat stderr; echo); then
+    echo "whet $*: exit status $got, expected $status"
+    echo "  stdout (expected $out): $(head -c 600 stdout)"
+    echo "  stderr (expected $err): $(head -c 600 stderr)"
+    faults=$((faults + 1))
+  fi
+}
+
+cat >model.txt <<'TEXT'
+graph "sum" {
+  input %a f32[N,2]
+  input %b f32[1,2]
+  %y f32[N,2] = Add(%a, %b) @"sum"
+  output %y
+}
+TEXT
+
+expect 0 'Usage: whet' '^$' --help
+expect 0 '^whet [0-9]' '^$' --version
+for command in $("$whet" --help | awk '/^Subcommands:/ {on = 1; next} /^$/ {on = 0} on && /^  [a-z]/ {print $1}'); do
+  expect 0 'Example:' '^$' "$command" --help
+  expect 0 '--json' '^$' "$command" --help
+done
+expect 2 '^$' "^whet: .*See 'whet --help'" bogus
+expect 2 '^$' "^whet run: .*MODEL.*See 'whet run --help'" run
+expect 2 '^$' '^whet run: --shape' run model.txt --shape 1x2
+expect 2 '^$' '^whet run: --preprocess' run model.txt --preprocess resize=zoom
+expect 2 '^$' 'not a .npz' run model.txt -i 1 -i 1 -o out.txt
+expect 1 '^$' '^whet run: nothing.onnx: cannot open' run nothing.onnx
+expect 1 '^$' "^whet run: model.txt: input 'a' .* is not given" run model.txt
+
+expect 0 'input +a: f32\[N,2\]' '^$' inspect model.txt
+expect 0 'Add\(%a, %b\)' '^$' inspect model.txt --text
+expect 0 '"macs": 0' '^$' inspect model.txt --json
+expect 0 '^y .*f32\[1,2\] +11 +22' '^$' run model.txt -i a=1,2 -i b=10,20
+expect 0 '"max": 22' '^$' run model.txt -i a=1,2 -i b=10,20 -o sum.npz -o sum.npy --json
+expect 0 'f32\[1,2\] +21 +42' '^$' run model.txt -i sum.npy -i b=10,20
+expect 0 'f32\[3,2\]' '^$' run model.txt -i random:3 --shape a=3x2
+
+mkdir readonly && touch readonly/out.npz && chmod 500 readonly
+if ((EUID != 0)); then expect 1 '' 'readonly' run model.txt -i 1,2 -i 1,2 -o readonly/out.npz; fi
+expect 1 '' 'cannot' run model.txt -i 1,2 -i 1,2 -o no/such/folder/out.npz
+[[ -z $(find . -name '*tmp*' -print) ]] || { echo "temporary files are left behind"; faults=$((faults + 1)); }
+
+# A full disk: the error is told and the old file stays as it was.
+if [[ -e /dev/full ]]; then
+  "$whet" ops >/dev/full 2>stderr
+  [[ $? == 1 ]] || { echo "whet ops >/dev/full does not fail"; faults=$((faults + 1)); }
+fi
+
+expect 0 '"operators"' '^$' ops --json
+expect 1 '^$' 'no test' conformance "$work"
+((faults == 0)) || exit 1
+echo "the command line behaves"
