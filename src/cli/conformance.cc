@@ -95,7 +95,7 @@ class ConformanceCommand final : public Command {
       console.Print(Format("%zu tests: %zu passed, %zu failed, %zu unsupported\n", cases.size(), passed,
                            failed, unsupported));
     }
-    if (failed > 0) return Error(Code::kInternal, "%zu of %zu tests failed", failed, cases.size());
+    if (failed > 0) return Error(Code::kUnsupported, "%zu of %zu tests failed", failed, cases.size());
     return {};
   }
 
