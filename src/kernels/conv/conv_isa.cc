@@ -31,9 +31,32 @@ struct Scratch {
   float* copies;
 };
 
-void FillTaps(const conv::Params& p, const float* input, const Scratch& scratch, int64_t first,
-              int64_t count) {
-  Pixel pixel = Pixel::At(p, first);
+// If the pixels of a tile are neighbours in one row and all their taps are inside the image, the pointers of
+// a segment are equally far from each other. Returns whether that is so, and has filled the list then.
+bool FillInside(const conv::Params& p, const float* input, const Scratch& scratch, const Pixel& first,
+                int64_t count, int64_t segments_of_row) {
+  const int64_t y = first.y * p.stride_h - p.pad_top;
+  const int64_t x = first.x * p.stride_w - p.pad_left;
+  const int64_t last_x = x + (count - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w;
+  if (first.x + count > p.out_w || y < 0 || y + (p.kernel_h - 1) * p.dilation_h >= p.in_h || x < 0 ||
+      last_x >= p.in_w) {
+    return false;
+  }
+  const float** slot = scratch.list;
+  const float* row = input + ((first.image * p.in_h + y) * p.in_w + x) * p.in_stride;
+  for (int64_t ky = 0; ky < p.kernel_h; ++ky) {
+    const float* tap = row;
+    for (int64_t kx = 0; kx < segments_of_row; ++kx) {
+      for (int64_t r = 0; r < count; ++r) slot[r] = tap + r * p.stride_w * p.in_stride;
+      slot += count;
+      tap += p.dilation_w * p.in_stride;
+    }
+    row += p.dilation_h * p.in_w * p.in_stride;
+  }
+  return true;
+}
+
+void FillTaps(const conv::Params& p, const float* input, const Scratch& scratch, Pixel pixel, int64_t count) {
   for (int64_t r = 0; r < count; ++r) {
     const float** slot = scratch.list + r;
     const float* image = input + pixel.image * p.in_h * p.in_w * p.in_stride;
@@ -52,9 +75,8 @@ void FillTaps(const conv::Params& p, const float* input, const Scratch& scratch,
   }
 }
 
-void FillKernelRows(const conv::Params& p, const float* input, const Scratch& scratch, int64_t first,
+void FillKernelRows(const conv::Params& p, const float* input, const Scratch& scratch, Pixel pixel,
                     int64_t count) {
-  Pixel pixel = Pixel::At(p, first);
   const int64_t length = p.kernel_w * p.cin;
   float* copy = scratch.copies;
   for (int64_t r = 0; r < count; ++r) {
@@ -101,6 +123,9 @@ void Run(const Args& args, int64_t begin, int64_t end) {
   const conv::ScratchLayout layout = conv::LayOutScratch(p);
   const bool kernel_rows = p.segments == conv::Segments::kKernelRows;
   const int64_t k = layout.segments * layout.length;
+  // Every output pixel is made of the input pixel at the same place.
+  const bool pointwise = p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 &&
+                         p.pad_top == 0 && p.pad_left == 0 && p.in_h == p.out_h && p.in_w == p.out_w;
   auto* scratch_bytes = static_cast<char*>(args.scratch);
   const Scratch scratch = {reinterpret_cast<const float**>(scratch_bytes + layout.list),
                            reinterpret_cast<float*>(scratch_bytes + layout.zeros),
@@ -129,10 +154,13 @@ void Run(const Args& args, int64_t begin, int64_t end) {
     const float* panels = weights + group * group_weights + n0 * k;
     for (int64_t i = m0; i < m1; i += p.m_tile) {
       const int64_t count = m1 - i < p.m_tile ? m1 - i : p.m_tile;
-      if (kernel_rows) {
-        FillKernelRows(p, group_input, scratch, i, count);
+      if (pointwise) {
+        for (int64_t r = 0; r < count; ++r) scratch.list[r] = group_input + (i + r) * p.in_stride;
       } else {
-        FillTaps(p, group_input, scratch, i, count);
+        const Pixel first = Pixel::At(p, i);
+        if (!FillInside(p, group_input, scratch, first, count, kernel_rows ? 1 : p.kernel_w)) {
+          (kernel_rows ? FillKernelRows : FillTaps)(p, group_input, scratch, first, count);
+        }
       }
       tile.rows = count;
       tile.b = panels;

@@ -58,36 +58,63 @@ WHET_INLINE void Finish(const RunArgs& args, F32 (&acc)[kPixels][kVectors], int6
   }
 }
 
-// kPixels outputs at once from a kKernel x kKernel kernel: every input that is loaded serves all outputs that
-// it is under. kInside: no tap is in the padding.
-template <int kKernel, int kStride, int kPixels, bool kInside>
-void Square(const RunArgs& args) {
+// kPixels outputs of kVectors of channels from c on, from a kKernel x kKernel kernel: every input that is
+// loaded serves all outputs that it is under. kInside: no tap is in the padding.
+template <int kKernel, int kStride, int kPixels, bool kInside, int kVectors>
+WHET_INLINE void SquareVectors(const RunArgs& args, int64_t c) {
   constexpr int kColumns = (kPixels - 1) * kStride + kKernel;
   const int64_t ky_begin = kInside ? 0 : args.ky_begin;
   const int64_t ky_end = kInside ? kKernel : args.ky_end;
-  for (int64_t c = 0; c < args.channels; c += kLanes) {
-    F32 acc[kPixels][1];
-    const F32 bias = args.bias != nullptr ? Load(args.bias + c) : Zero();
+  const int64_t in_stride = args.in_stride;
+  F32 acc[kPixels][kVectors];
 #pragma GCC unroll 8
-    for (int i = 0; i < kPixels; ++i) acc[i][0] = bias;
-    for (int64_t ky = ky_begin; ky < ky_end; ++ky) {
-      const float* row = args.input + ky * args.in_tap_row_step + c;
-      const float* w = args.weights + ky * kKernel * args.weight_step + c;
-      F32 weight[kKernel];
+  for (int v = 0; v < kVectors; ++v) {
+    const F32 bias = args.bias != nullptr ? Load(args.bias + c + v * kLanes) : Zero();
 #pragma GCC unroll 8
-      for (int kx = 0; kx < kKernel; ++kx) weight[kx] = Load(w + kx * args.weight_step);
+    for (int i = 0; i < kPixels; ++i) acc[i][v] = bias;
+  }
+#pragma GCC unroll 1
+  for (int64_t ky = ky_begin; ky < ky_end; ++ky) {
+    const float* row = args.input + ky * args.in_tap_row_step + c;
+    const float* w = args.weights + ky * kKernel * args.weight_step + c;
+    F32 weight[kKernel][kVectors];
+#pragma GCC unroll 8
+    for (int kx = 0; kx < kKernel; ++kx) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) weight[kx][v] = Load(w + kx * args.weight_step + v * kLanes);
+    }
 #pragma GCC unroll 16
-      for (int column = 0; column < kColumns; ++column) {
-        if (!kInside && (column < args.column_begin || column >= args.column_end)) continue;
-        const F32 x = Load(row + column * args.in_stride);
+    for (int column = 0; column < kColumns; ++column) {
+      if (!kInside && (column < args.column_begin || column >= args.column_end)) continue;
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        F32 x = Load(row + column * in_stride + v * kLanes);
+        // Else the compiler makes the load a part of every multiply-add, which then wait for load ports.
+        WHET_KEEP_IN_REGISTER(x);
 #pragma GCC unroll 8
         for (int i = 0; i < kPixels; ++i) {
           const int kx = column - i * kStride;
-          if (kx >= 0 && kx < kKernel) acc[i][0] += x * weight[kx];
+          if (kx >= 0 && kx < kKernel) acc[i][v] += x * weight[kx][v];
         }
       }
     }
-    Finish(args, acc, c);
+  }
+  Finish(args, acc, c);
+}
+
+// `runs` of them side by side, or one at the border.
+template <int kKernel, int kStride, int kPixels, bool kInside>
+void Square(const RunArgs& first, int64_t runs) {
+  RunArgs args = first;  // a copy that stores cannot change, as far as the compiler knows
+  for (; runs > 0; --runs) {
+    int64_t c = 0;
+    for (; c + kLanes < args.channels; c += 2 * kLanes) {
+      SquareVectors<kKernel, kStride, kPixels, kInside, 2>(args, c);
+    }
+    if (c < args.channels) SquareVectors<kKernel, kStride, kPixels, kInside, 1>(args, c);
+    args.input += kPixels * kStride * args.in_stride;
+    args.output += kPixels * args.out_stride;
+    if (args.residual != nullptr) args.residual += kPixels * args.residual_stride;
   }
 }
 
@@ -120,7 +147,7 @@ void Any(const RunArgs& args, int64_t kx_begin, int64_t kx_end) {
 }
 
 constexpr int kMaxPixels = 4;
-using SquareFn = void (*)(const RunArgs& args);
+using SquareFn = void (*)(const RunArgs& first, int64_t runs);
 
 struct SquareFns {
   SquareFn inside[kMaxPixels];  // by the number of pixels, less 1
@@ -193,11 +220,19 @@ void DepthwiseF32(const Args& args, int64_t begin, int64_t end) {
       run.residual = residual != nullptr ? residual + out_pixel * p.residual_stride + channel : nullptr;
       int64_t pixels = 1;
       if (square != nullptr) {
-        pixels = p.out_w - ox < kMaxPixels ? p.out_w - ox : kMaxPixels;
+        const int64_t out_left = p.out_w - ox;
+        pixels = out_left < kMaxPixels ? out_left : kMaxPixels;
         const int64_t columns = (pixels - 1) * p.stride_w + p.kernel_w;
         InsideRange(x, 1, columns, p.in_w, &run.column_begin, &run.column_end);
-        const bool inside = rows_inside && run.column_begin == 0 && run.column_end == columns;
-        (inside ? square->inside : square->border)[pixels - 1](run);
+        if (rows_inside && run.column_begin == 0 && run.column_end == columns) {
+          const int64_t by_output = out_left / pixels;
+          const int64_t by_input = (p.in_w - x - columns) / (pixels * p.stride_w) + 1;
+          const int64_t runs = by_output < by_input ? by_output : by_input;
+          square->inside[pixels - 1](run, runs);
+          pixels *= runs;
+        } else {
+          square->border[pixels - 1](run, 1);
+        }
       } else {
         int64_t kx_begin;
         int64_t kx_end;
