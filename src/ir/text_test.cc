@@ -24,12 +24,12 @@ constexpr std::string_view kAll = R"(graph "all of it" {
   input %x f32[N,?,3,?[1..4],"a b"[2..]]
   input %"a b" f32[*]
   input %h f32[1]
+  const %nan f32[1] = hex:0100c07f
   const %c f32[2,2] = [1, -0.5, 1e-10, inf]
   const %i i64[] = [-9223372036854775808]
   const %half f16[2] = hex:003c00c0
   const %four i4[3] = hex:2103
   const %empty u8[0] = []
-  const %nan f32[1] = hex:0100c07f
   const %flag bool[2] = [0, 1]
   %y:0 f32[?,N,3,?[1..4],"a b"[2..]] = Transpose(%x) {perm = ints[1, 0, 2, 3, 4]} @"node/1"
   %z f32[1] = Add(%h, %nan) @""

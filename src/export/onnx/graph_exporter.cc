@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "export/onnx/lower.h"
 #include "export/onnx/messages.h"
@@ -49,6 +50,18 @@ const OnnxSpelling* PlainSpelling(const OpDef& op) {
   return plain;
 }
 
+bool Equal(const Constant& a, const Constant& b) {
+  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+         std::memcmp(a.view().data, b.view().data, static_cast<size_t>(a.bytes())) == 0;
+}
+
+// The elements of an i64 vector; empty if it is something else.
+std::vector<int64_t> PermutationOf(const Constant* constant) {
+  if (constant == nullptr || constant->dtype() != DType::kI64 || constant->shape().rank() != 1) return {};
+  const auto* data = constant->view().as<int64_t>();
+  return {data, data + constant->view().elements()};
+}
+
 template <typename Visit>
 void ForEachGraph(const Graph& graph, Visit visit) {
   visit(graph);
@@ -71,20 +84,28 @@ OnnxGraphExporter::~OnnxGraphExporter() = default;
 
 std::string OnnxGraphExporter::Fresh(std::string_view base) {
   std::string name(base);
-  for (int i = 1; value_names_.contains(name) || fresh_.contains(name); ++i) {
+  for (int i = 1; values_.contains(name) || fresh_.contains(name); ++i) {
     name = std::string(base) + ':' + std::to_string(i);
   }
   fresh_.insert(name);
   return name;
 }
 
-std::string OnnxGraphExporter::NodeName(const std::string& root) {
-  if (root.empty()) return {};
-  for (;;) {
-    const int uses = node_name_uses_[root]++;
-    std::string name = uses == 0 ? root : root + ':' + std::to_string(uses);
+// What came of one node of the file goes by its name and a number.
+void OnnxGraphExporter::NumberNodes(onnx::GraphProto& graph) {
+  for (auto& node : *graph.mutable_node()) {
+    const std::string root = node.name();
+    int& uses = node_name_uses_[root];
+    std::string name = root;
     // A number may make it the name of another.
-    if (uses == 0 || !node_roots_.contains(name)) return name;
+    while (!root.empty() && uses++ > 0) {
+      name = root + ':' + std::to_string(uses - 1);
+      if (!node_roots_.contains(name)) break;
+    }
+    node.set_name(name);
+    for (auto& attribute : *node.mutable_attribute()) {
+      if (attribute.has_g()) NumberNodes(*attribute.mutable_g());
+    }
   }
 }
 
@@ -122,7 +143,9 @@ std::string OnnxGraphExporter::Initializer(std::string_view base, std::shared_pt
 
 bool OnnxGraphExporter::Fold(std::string_view op_type, std::span<const std::string> inputs,
                              const std::string& output, const Attributes& attributes) {
-  if ((op_type != "Transpose" && op_type != "Reshape") || !fresh_.contains(output)) return false;
+  if ((op_type != "Transpose" && op_type != "Reshape" && op_type != "Gather") || !fresh_.contains(output)) {
+    return false;
+  }
   Graph scratch;
   GraphBuilder builder(scratch);
   std::vector<Value*> values;
@@ -139,6 +162,40 @@ bool OnnxGraphExporter::Fold(std::string_view op_type, std::span<const std::stri
   initializers_.push_back(
       {output, result->constant(), from.graph, from.better_name.empty() ? from.name : from.better_name});
   initializers_by_name_.emplace(output, &initializers_.back());
+  return true;
+}
+
+bool OnnxGraphExporter::Cancel(std::string_view op_type, std::span<const std::string> inputs,
+                               const std::string& output, const Attributes& attributes) {
+  if ((op_type != "Transpose" && op_type != "Gather") || !fresh_.contains(output)) return false;
+  const auto it = values_.find(inputs[0]);
+  const whet::Node* producer = it != values_.end() ? it->second->producer() : nullptr;
+  if (producer == nullptr || producer->op_name() != op_type) return false;
+  std::vector<int64_t> outer;
+  std::vector<int64_t> inner;
+  if (op_type == "Transpose") {
+    const auto a = attributes.Ints("perm");
+    const auto b = producer->attributes.Ints("perm");
+    outer.assign(a.begin(), a.end());
+    inner.assign(b.begin(), b.end());
+  } else {
+    const auto by = initializers_by_name_.find(inputs[1]);
+    if (by == initializers_by_name_.end() || attributes.Int("axis") != 0 ||
+        producer->attributes.Int("axis") != 0 || producer->input(0)->type.rank() != 1) {
+      return false;
+    }
+    const Dim& size = producer->input(0)->type.dims[0];
+    outer = PermutationOf(by->second->constant.get());
+    inner = PermutationOf(producer->input(1)->constant().get());
+    if (!size.known() || size.lo != static_cast<int64_t>(inner.size())) return false;
+  }
+  if (outer.empty() || outer.size() != inner.size()) return false;
+  for (size_t i = 0; i < outer.size(); ++i) {
+    const auto at = static_cast<size_t>(outer[i]);
+    if (at >= inner.size() || inner[at] != static_cast<int64_t>(i)) return false;
+  }
+  aliases_[output] = NameOf(producer->input(0));
+  bypassed_.insert(inputs[0]);
   return true;
 }
 
@@ -161,7 +218,7 @@ void OnnxGraphExporter::EmitTranspose(const Graph& graph, const std::string& inp
   Scope& scope = scopes_.at(&graph);
   auto proto = std::make_unique<onnx::NodeProto>();
   proto->set_op_type("Transpose");
-  proto->set_name(NodeName(pending.node_name));
+  proto->set_name(pending.node_name);
   proto->add_input(input);
   proto->add_output(output);
   FillAttribute("perm", pending.perm, proto->add_attribute());
@@ -238,11 +295,17 @@ std::string OnnxGraphExporter::DefineFromChannelsFirst(const Value* value) {
 void OnnxGraphExporter::Node(std::string_view op_type, std::span<const std::string> inputs,
                              std::span<const std::string> outputs, const Attributes& attributes,
                              std::string_view domain) {
+  std::vector<std::string> named(inputs.begin(), inputs.end());
+  for (std::string& input : named) {
+    if (const auto it = aliases_.find(input); it != aliases_.end()) input = it->second;
+  }
+  inputs = named;
   if (outputs.size() == 1 && Fold(op_type, inputs, outputs[0], attributes)) return;
+  if (outputs.size() == 1 && Cancel(op_type, inputs, outputs[0], attributes)) return;
   auto proto = std::make_unique<onnx::NodeProto>();
   proto->set_op_type(std::string(op_type));
   proto->set_domain(std::string(domain));
-  proto->set_name(NodeName(node_root_));
+  proto->set_name(node_root_);
   for (const std::string& input : inputs) proto->add_input(input);
   while (proto->input_size() > 0 && proto->input(proto->input_size() - 1).empty()) {
     proto->mutable_input()->RemoveLast();
@@ -356,8 +419,37 @@ Status OnnxGraphExporter::ExportGraph(const Graph& graph, onnx::GraphProto& prot
   return std::move(status_);
 }
 
+// Drops nodes whose only readers were cancelled with them.
+void OnnxGraphExporter::RemoveBypassed(onnx::GraphProto& top) {
+  std::set<std::string, std::less<>> read;
+  const auto collect = [&](const auto& self, const onnx::GraphProto& graph) -> void {
+    for (const auto& node : graph.node()) {
+      read.insert(node.input().begin(), node.input().end());
+      for (const auto& attribute : node.attribute()) {
+        if (attribute.has_g()) self(self, attribute.g());
+      }
+    }
+    for (const auto& output : graph.output()) read.insert(output.name());
+  };
+  collect(collect, top);
+  const auto sweep = [&](const auto& self, onnx::GraphProto& graph) -> void {
+    for (int i = graph.node_size() - 1; i >= 0; --i) {
+      auto& node = *graph.mutable_node(i);
+      for (auto& attribute : *node.mutable_attribute()) {
+        if (attribute.has_g()) self(self, *attribute.mutable_g());
+      }
+      if (node.output_size() == 1 && bypassed_.contains(node.output(0)) && !read.contains(node.output(0))) {
+        graph.mutable_node()->DeleteSubrange(i, 1);
+      }
+    }
+  };
+  sweep(sweep, top);
+}
+
 // Adds the constants that nodes or outputs refer to, with the best name that is free.
 void OnnxGraphExporter::PlaceInitializers() {
+  if (!bypassed_.empty()) RemoveBypassed(*scopes_.at(&graph_).proto);
+  NumberNodes(*scopes_.at(&graph_).proto);
   std::vector<std::string*> references;
   const auto collect = [&](const auto& self, onnx::GraphProto& graph) -> void {
     for (auto& node : *graph.mutable_node()) {
@@ -380,6 +472,17 @@ void OnnxGraphExporter::PlaceInitializers() {
     auto [name, is_new] = renamed.emplace(*reference, *reference);
     if (is_new) {
       const std::string& better = initializer.better_name;
+      // What was derived alike from one constant is one.
+      const auto same = std::find_if(used_.begin(), used_.end(), [&](const auto& entry) {
+        return !better.empty() && entry.second->better_name == better &&
+               entry.second->graph == initializer.graph &&
+               Equal(*entry.second->constant, *initializer.constant);
+      });
+      if (same != used_.end()) {
+        name->second = same->second->name;
+        *reference = name->second;
+        continue;
+      }
       // Only a constant of the Graph could have that name, and it is not referred to.
       if (!better.empty() && !taken.contains(better)) name->second = better;
       taken.insert(name->second);
@@ -395,7 +498,7 @@ void OnnxGraphExporter::PlaceInitializers() {
 
 Status OnnxGraphExporter::Export(onnx::ModelProto& model) {
   ForEachGraph(graph_, [&](const Graph& graph) {
-    for (const Value* value : graph.values()) value_names_.insert(value->name());
+    for (const Value* value : graph.values()) values_.emplace(value->name(), value);
     for (const auto& node : graph.nodes()) node_roots_.insert(node->name());
   });
   WHET_RETURN_IF_ERROR(ExportGraph(graph_, *model.mutable_graph()));

@@ -94,7 +94,11 @@ class OnnxGraphExporter final : public OnnxSink {
   // The result of an operator of constants, computed now; false if it is not one that is worth it.
   bool Fold(std::string_view op_type, std::span<const std::string> inputs, const std::string& output,
             const Attributes& attributes);
-  std::string NodeName(const std::string& root);
+  // The same for an operator that undoes the one of the Graph before it: its result is that one's operand.
+  bool Cancel(std::string_view op_type, std::span<const std::string> inputs, const std::string& output,
+              const Attributes& attributes);
+  void RemoveBypassed(onnx::GraphProto& top);
+  void NumberNodes(onnx::GraphProto& graph);
   void Fail(Status status) {
     if (status_.ok()) status_ = std::move(status);
   }
@@ -118,7 +122,9 @@ class OnnxGraphExporter final : public OnnxSink {
   std::deque<struct Initializer> initializers_;
   std::map<std::string, struct Initializer*, std::less<>> initializers_by_name_;
   std::vector<std::pair<onnx::GraphProto*, const struct Initializer*>> used_;
-  std::set<std::string, std::less<>> value_names_;
+  std::map<std::string, const Value*, std::less<>> values_;
+  std::map<std::string, std::string, std::less<>> aliases_;  // made by Cancel: name -> what it equals
+  std::set<std::string, std::less<>> bypassed_;              // values that an alias no longer reads
 };
 
 }  // namespace whet

@@ -28,7 +28,12 @@ Status Build(const Graph& graph, int wanted, onnx::ModelProto& model, Initialize
   for (int opset = wanted != 0 ? wanted : kOldestOpset;;) {
     model.Clear();
     OnnxGraphExporter exporter(graph, opset);
-    WHET_RETURN_IF_ERROR(exporter.Export(model));
+    Status status = exporter.Export(model);
+    if (status.code() == Code::kUnsupported && wanted == 0 && opset < kNewestOpset) {
+      ++opset;  // an operator may say that it needs a later one
+      continue;
+    }
+    if (!status.ok()) return status;
     const int needed = exporter.needed_opset();
     if (needed <= opset) {
       std::map<const onnx::GraphProto*, int> next;

@@ -201,6 +201,20 @@ std::string NameByOutput(const Node& node, const Value* value) {
 
 constexpr uint64_t kMaxMergedBytes = 256;
 
+// A graph's small constants, in the order in which they are first read.
+void CollectSmallConstants(const Graph& graph, const Graph& at, std::set<Value*>& seen,
+                           std::vector<Value*>* order) {
+  for (const auto& node : at.nodes()) {
+    for (Value* input : node->inputs()) {
+      if (input != nullptr && input->IsConstant() && input->graph() == &graph &&
+          input->constant()->bytes() <= kMaxMergedBytes && seen.insert(input).second) {
+        order->push_back(input);
+      }
+    }
+    for (const auto& subgraph : node->subgraphs) CollectSmallConstants(graph, *subgraph, seen, order);
+  }
+}
+
 // Of equal small constants that import functions made, one is enough. Those with a name in the file stay.
 void MergeConstants(Graph& graph, const std::unordered_map<Value*, std::string>& claims) {
   std::map<std::string, Value*> kept;
@@ -210,10 +224,9 @@ void MergeConstants(Graph& graph, const std::unordered_map<Value*, std::string>&
     text += constant.shape().ToString() + ':';
     return text.append(static_cast<const char*>(constant.view().data), static_cast<size_t>(constant.bytes()));
   };
+  std::set<Value*> seen;
   std::vector<Value*> small;
-  for (Value* value : graph.values()) {
-    if (value->IsConstant() && value->constant()->bytes() <= kMaxMergedBytes) small.push_back(value);
-  }
+  CollectSmallConstants(graph, graph, seen, &small);
   for (Value* value : small) {
     if (claims.contains(value)) kept.emplace(key(value), value);
   }
