@@ -80,9 +80,7 @@ std::shared_ptr<const Constant> Constant::Refer(DType dtype, const Shape& shape,
 
 // --- Node
 
-std::string_view Node::op_name() const {
-  return op_->name;
-}
+std::string_view Node::op_name() const { return op_->name; }
 
 namespace {
 
@@ -263,9 +261,7 @@ void Graph::RemoveNode(Node* node) {
   nodes_.erase(node->position_);
 }
 
-void Graph::MoveNode(Node* node, Node* before) {
-  nodes_.splice(before->position_, nodes_, node->position_);
-}
+void Graph::MoveNode(Node* node, Node* before) { nodes_.splice(before->position_, nodes_, node->position_); }
 
 std::vector<Node*> Graph::NodeList() const {
   std::vector<Node*> list;
