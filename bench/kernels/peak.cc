@@ -18,22 +18,26 @@ using V16 = float __attribute__((vector_size(64)));
 // would be computed once.
 #define WHET_STEP(i) a##i = a##i * x + y;
 #define WHET_HIDE(i) __asm__ volatile("" : WHET_REGISTER(a##i));
-#define WHET_CHAINS(V)                                                                                       \
-  V a0{}, a1{}, a2{}, a3{}, a4{}, a5{}, a6{}, a7{}, a8{}, a9{}, a10{}, a11{};                                \
-  WHET_HIDE(0)                                                                                               \
-  WHET_HIDE(1)                                                                                               \
-  WHET_HIDE(2) WHET_HIDE(3) WHET_HIDE(4) WHET_HIDE(5) WHET_HIDE(6) WHET_HIDE(7) WHET_HIDE(8) WHET_HIDE(9)    \
-      WHET_HIDE(10) WHET_HIDE(11) V x = V{} + 0.5f;                                                          \
-  V y = V{} + 0.5f;                                                                                          \
-  for (int64_t round = 0; round < kRounds; ++round) {                                                        \
-    __asm__ volatile("" : WHET_REGISTER(x), WHET_REGISTER(y));                                               \
-    WHET_STEP(0)                                                                                             \
-    WHET_STEP(1)                                                                                             \
-    WHET_STEP(2)                                                                                             \
-    WHET_STEP(3) WHET_STEP(4) WHET_STEP(5) WHET_STEP(6) WHET_STEP(7) WHET_STEP(8) WHET_STEP(9) WHET_STEP(10) \
-        WHET_STEP(11)                                                                                        \
-  }                                                                                                          \
-  const V sum = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11;                                 \
+#define WHET_CHAINS(V)                                                                              \
+  V a0{}, a1{}, a2{}, a3{}, a4{}, a5{}, a6{}, a7{}, a8{}, a9{}, a10{}, a11{};                       \
+  WHET_HIDE(0)                                                                                      \
+  WHET_HIDE(1)                                                                                      \
+  WHET_HIDE(2)                                                                                      \
+  WHET_HIDE(3)                                                                                      \
+  WHET_HIDE(4)                                                                                      \
+  WHET_HIDE(5)                                                                                      \
+  WHET_HIDE(6) WHET_HIDE(7) WHET_HIDE(8) WHET_HIDE(9) WHET_HIDE(10) WHET_HIDE(11) V x = V{} + 0.5f; \
+  V y = V{} + 0.5f;                                                                                 \
+  for (int64_t round = 0; round < kRounds; ++round) {                                               \
+    __asm__ volatile("" : WHET_REGISTER(x), WHET_REGISTER(y));                                      \
+    WHET_STEP(0)                                                                                    \
+    WHET_STEP(1)                                                                                    \
+    WHET_STEP(2)                                                                                    \
+    WHET_STEP(3)                                                                                    \
+    WHET_STEP(4)                                                                                    \
+    WHET_STEP(5) WHET_STEP(6) WHET_STEP(7) WHET_STEP(8) WHET_STEP(9) WHET_STEP(10) WHET_STEP(11)    \
+  }                                                                                                 \
+  const V sum = a0 + a1 + a2 + a3 + a4 + a5 + a6 + a7 + a8 + a9 + a10 + a11;                        \
   return sum[0]
 
 #if defined(__x86_64__)

@@ -52,7 +52,8 @@ WHET_INLINE F32 Set1(float x) { return F32{} + x; }
 WHET_INLINE I32 Set1(int32_t x) { return I32{} + x; }
 WHET_INLINE F32 Zero() { return F32{}; }
 
-// Hides from the compiler where a vector comes from: it stays loaded instead of being loaded again at each use.
+// Hides from the compiler where a vector comes from: it stays loaded instead of being loaded again at each
+// use.
 #if defined(__x86_64__)
 #define WHET_KEEP_IN_REGISTER(v) __asm__("" : "+v"(v))
 #elif defined(__aarch64__)
