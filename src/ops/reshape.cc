@@ -17,14 +17,17 @@ Result<Dim> MissingDim(std::vector<Dim> from, std::vector<Dim> to) {
     from.erase(same);
     dim = Dim(1);
   }
-  const Dim numerator = ProductOf(from);
+  Dim known(1);
+  Dim unknown(1);
+  for (const Dim& dim : from) (dim.known() ? known : unknown) = (dim.known() ? known : unknown) * dim;
+  const Dim numerator = unknown * known;
   const Dim denominator = ProductOf(to);
   if (!denominator.known()) return Dim(0, numerator.hi);
-  if (numerator.known() && numerator.lo % denominator.lo != 0) {
+  if (known.lo % denominator.lo == 0) return unknown * Dim(known.lo / denominator.lo);
+  if (numerator.known()) {
     return Error(Code::kBadFile, "%lld elements cannot be split into groups of %lld",
                  static_cast<long long>(numerator.lo), static_cast<long long>(denominator.lo));
   }
-  if (denominator.lo == 1) return numerator;
   return Dim(CeilDiv(numerator, denominator.lo).lo, FloorDiv(numerator, denominator.lo).hi);
 }
 

@@ -22,9 +22,10 @@ struct Span {
   int64_t count;
 };
 Span Resolve(const Cut& cut, int64_t size) {
-  // Within ±kUnbounded nothing overflows, and no dimension is larger.
-  const auto absolute = [&](int64_t position) {
-    position = std::clamp(position, -Dim::kUnbounded, Dim::kUnbounded);
+  // No dimension exceeds kUnbounded, so nothing overflows; what lies farther is before the first element.
+  const auto absolute = [&](int64_t position) -> int64_t {
+    if (position <= -Dim::kUnbounded) return -1;
+    position = std::min(position, Dim::kUnbounded);
     return position < 0 ? position + size : position;
   };
   if (cut.step > 0) {
