@@ -3,6 +3,8 @@
 #include "compile/lower/epilogue.h"
 #include "compile/lower/lower.h"
 #include "ir/op_def.h"
+#include "kernels/conv_transpose/conv_transpose.h"
+#include "kernels/depthwise/depthwise.h"
 
 namespace whet {
 namespace {
@@ -89,6 +91,21 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   const TensorId out = lowering.TensorOf(node.output());
   kernels::Choice choice{};
   void* packed = nullptr;
+  if (g.groups > 1 && g.groups == g.cin && g.cout == g.cin) {
+    kernels::depthwise::Params params;
+    SetGeometry(g, &params);
+    params.channels = g.cout;
+    SetTensors(lowering, in, out, operands, &params);
+    if (!kernels::depthwise::Choose(lowering.isa(), &params, &choice).ok()) return false;
+    const TensorId weights =
+        lowering.Weights(DType::kF32, Shape{kernels::depthwise::PackedSize(params)}, &packed);
+    const int64_t steps[3] = {params.kernel_h * params.kernel_w, params.kernel_w, 1};
+    kernels::depthwise::Pack(params, WeightsOf(node), steps, static_cast<float*>(packed));
+    lowering.AddKernel(node, choice, params,
+                       {out, in, weights, operands.bias, operands.residual, operands.slope},
+                       node.op().macs(node));
+    return true;
+  }
   kernels::conv::Params params;
   SetGeometry(g, &params);
   params.groups = g.groups;
@@ -101,6 +118,33 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
                             params.cin, 1};
   kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
+  lowering.AddKernel(node, choice, params,
+                     {out, in, weights, operands.bias, operands.residual, operands.slope},
+                     node.op().macs(node));
+  return true;
+}
+
+Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering) {
+  Geometry g;
+  EpilogueOperands operands;
+  if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
+  const TensorId in = lowering.TensorOf(node.input(0));
+  const TensorId out = lowering.TensorOf(node.output());
+  kernels::conv_transpose::Params params;
+  SetGeometry(g, &params);
+  params.groups = g.groups;
+  params.cin = g.cin / g.groups;
+  params.cout = g.cout / g.groups;
+  SetTensors(lowering, in, out, operands, &params);
+  kernels::Choice choice{};
+  if (!kernels::conv_transpose::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  void* packed = nullptr;
+  const TensorId weights =
+      lowering.Weights(DType::kF32, Shape{kernels::conv_transpose::PackedSize(*choice.row, params)}, &packed);
+  // In the Graph weights are [O, kh, kw, C/group], output channels numbered through the groups.
+  const int64_t channel = params.kernel_h * params.kernel_w * params.cin;
+  const int64_t steps[5] = {channel * params.cout, 1, params.kernel_w * params.cin, params.cin, channel};
+  kernels::conv_transpose::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
   lowering.AddKernel(node, choice, params,
                      {out, in, weights, operands.bias, operands.residual, operands.slope},
                      node.op().macs(node));

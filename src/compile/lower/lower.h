@@ -6,6 +6,7 @@
 namespace whet {
 
 Result<bool> LowerConv(const Node& node, Lowering& lowering);
+Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
 Result<bool> LowerMatMul(const Node& node, Lowering& lowering);
 Result<bool> LowerElementwise(const Node& node, Lowering& lowering);
 Result<bool> LowerPool(const Node& node, Lowering& lowering);
@@ -19,5 +20,15 @@ Result<bool> LowerExpand(const Node& node, Lowering& lowering);
 Result<bool> LowerTile(const Node& node, Lowering& lowering);
 Result<bool> LowerDepthToSpace(const Node& node, Lowering& lowering);
 Result<bool> LowerSpaceToDepth(const Node& node, Lowering& lowering);
+Result<bool> LowerLstm(const Node& node, Lowering& lowering);
+Result<bool> LowerGru(const Node& node, Lowering& lowering);
+Result<bool> LowerSoftmax(const Node& node, Lowering& lowering);
+Result<bool> LowerRowNorm(const Node& node, Lowering& lowering);
+Result<bool> LowerGroupNorm(const Node& node, Lowering& lowering);
+Result<bool> LowerReduce(const Node& node, Lowering& lowering);
+Result<bool> LowerResize(const Node& node, Lowering& lowering);
+Result<bool> LowerGather(const Node& node, Lowering& lowering);
+Result<bool> LowerPad(const Node& node, Lowering& lowering);
+Result<bool> LowerCast(const Node& node, Lowering& lowering);
 
 }  // namespace whet
