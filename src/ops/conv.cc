@@ -1,23 +1,11 @@
 #include "ops/activation_common.h"
-#include "ops/spatial_common.h"
+#include "ops/conv_import_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
 namespace {
 
 enum Input : size_t { kX, kW, kB, kResidual, kSlope };
-
-// What the kernel's sizes say; unknown ones are an error, since weights of unknown shape don't occur.
-Result<std::vector<int64_t>> KernelOf(const Type& w) {
-  std::vector<int64_t> kernel;
-  for (int i = 1; i + 1 < w.rank(); ++i) {
-    if (!w.dims[static_cast<size_t>(i)].known()) {
-      return Error(Code::kUnsupported, "weights %s whose kernel size is not known", ToString(w).c_str());
-    }
-    kernel.push_back(w.dims[static_cast<size_t>(i)].lo);
-  }
-  return kernel;
-}
 
 Status Infer(InferContext& context) {
   WHET_RETURN_IF_ERROR(ReadActivation(context.attributes()).TakeStatus());
@@ -44,7 +32,7 @@ Status Infer(InferContext& context) {
                  ToString(x).c_str(), static_cast<long long>(x.dims.back().lo), ToString(w).c_str(),
                  static_cast<long long>(group), static_cast<long long>(channels.lo));
   }
-  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelOf(w));
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w));
   WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.attributes(), kernel));
   std::vector<Dim> dims = {x.dims[0]};
   for (size_t i = 0; i < kernel.size(); ++i) {
@@ -145,28 +133,10 @@ int64_t Macs(const Node& node) {
 }
 
 Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
-  Value* weights = node.input(1);
-  const int rank = weights->type.ranked ? weights->type.rank() : node.input(0)->type.rank();
-  if (rank < 3) return node.Unsupported("an input whose number of dimensions is not known or below 3");
-  RequireRank(node.input(0), rank);
-  RequireRank(weights, rank);
-  if (node.input(0)->type.rank() != rank) {
-    return Error(Code::kBadFile, "the input has %d dimensions but the weights have %d",
-                 node.input(0)->type.rank(), rank);
-  }
-  Value* x = builder.ToChannelsLast(node.input(0));
-  Value* w = builder.ToChannelsLast(weights);
-  WHET_RETURN_IF_ERROR(builder.TakeStatus());
-  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelOf(w->type));
-  if (const auto given = node.attributes.Ints("kernel_shape");
-      !given.empty() && !std::equal(given.begin(), given.end(), kernel.begin(), kernel.end())) {
-    return Error(Code::kBadFile, "kernel_shape does not match the weights %s",
-                 ToString(weights->type).c_str());
-  }
-  WHET_RETURN_IF_ERROR(ResolveAutoPad(node.attributes, x, kernel));
-  node.attributes.Remove("kernel_shape");
-  Value* y = node.HasInput(2) ? builder.Emit("Conv", {x, w, node.input(2)}, std::move(node.attributes))
-                              : builder.Emit("Conv", {x, w}, std::move(node.attributes));
+  WHET_RETURN_IF_ERROR(AgreeOnRank(node, 1));
+  WHET_ASSIGN_OR_RETURN(
+      Value * y, EmitConv(builder, builder.ToChannelsLast(node.input(0)),
+                          builder.ToChannelsLast(node.input(1)), node.input(2), std::move(node.attributes)));
   node.SetResult(0, builder.ToChannelsFirst(y));
   return builder.TakeStatus();
 }

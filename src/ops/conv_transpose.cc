@@ -1,22 +1,11 @@
 #include "ops/activation_common.h"
-#include "ops/spatial_common.h"
+#include "ops/conv_import_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
 namespace {
 
 enum Input : size_t { kX, kW, kB, kResidual, kSlope };
-
-Result<std::vector<int64_t>> KernelOf(const Type& w) {
-  std::vector<int64_t> kernel;
-  for (int i = 1; i + 1 < w.rank(); ++i) {
-    if (!w.dims[static_cast<size_t>(i)].known()) {
-      return Error(Code::kUnsupported, "weights %s whose kernel size is not known", ToString(w).c_str());
-    }
-    kernel.push_back(w.dims[static_cast<size_t>(i)].lo);
-  }
-  return kernel;
-}
 
 // What output_padding adds at the end of spatial dimension i.
 int64_t OutputPadding(const Attributes& attributes, size_t i) {
@@ -49,7 +38,7 @@ Status Infer(InferContext& context) {
                  ToString(x).c_str(), static_cast<long long>(x.dims.back().lo), ToString(w).c_str(),
                  static_cast<long long>(group), static_cast<long long>(channels.lo));
   }
-  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelOf(w));
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w));
   WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.attributes(), kernel));
   const auto padding = context.attributes().Ints("output_padding");
   if (!padding.empty() && padding.size() != kernel.size()) {
@@ -210,11 +199,9 @@ Status ResolvePads(Attributes& attributes, const Type& x, std::span<const int64_
 }
 
 Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
+  WHET_RETURN_IF_ERROR(AgreeOnRank(node, 1));
   Value* weights = node.input(1);
-  const int rank = weights->type.ranked ? weights->type.rank() : node.input(0)->type.rank();
-  if (rank < 3) return node.Unsupported("an input whose number of dimensions is not known or below 3");
-  RequireRank(node.input(0), rank);
-  RequireRank(weights, rank);
+  const int rank = weights->type.rank();
   const int64_t group = node.attributes.Int("group", 1);
   if (group != 1 && (!weights->type.IsStatic() || rank + 1 > kMaxRank)) {
     return node.Unsupported("groups while the weights' shape is not known");
@@ -226,7 +213,7 @@ Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
   Value* x = builder.ToChannelsLast(node.input(0));
   Value* w = ReorderWeights(builder, weights, group);
   WHET_RETURN_IF_ERROR(builder.TakeStatus());
-  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelOf(w->type));
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w->type));
   WHET_RETURN_IF_ERROR(ResolvePads(node.attributes, x->type, kernel));
   node.attributes.Remove("kernel_shape");
   Value* y = node.HasInput(2)

@@ -1,20 +1,9 @@
-#include "ir/evaluate.h"
 #include "ir/foreign.h"
 #include "ops/elements_common.h"
+#include "ops/subgraph_common.h"
 
 namespace whet::ops {
 namespace {
-
-// What is true of both.
-Type Join(const Type& a, const Type& b) {
-  if (!a.ranked || !b.ranked || a.rank() != b.rank()) return Type::Unranked(a.dtype);
-  Type joined = a;
-  for (size_t i = 0; i < a.dims.size(); ++i) {
-    if (a.dims[i].Same(b.dims[i])) continue;
-    joined.dims[i] = Dim(std::min(a.dims[i].lo, b.dims[i].lo), std::max(a.dims[i].hi, b.dims[i].hi));
-  }
-  return joined;
-}
 
 Status Infer(InferContext& context) {
   auto then_types = context.InferSubgraph(0, {});
@@ -40,7 +29,7 @@ Status Infer(InferContext& context) {
       return Error(Code::kBadFile, "output %zu is %s in one branch and %s in the other", i,
                    ToString(a).c_str(), ToString(b).c_str());
     }
-    context.SetOutput(i, Join(a, b));
+    context.SetOutput(i, JoinTypes(a, b));
   }
   return {};
 }

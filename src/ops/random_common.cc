@@ -1,6 +1,5 @@
 #include "ops/random_common.h"
 
-#include <bit>
 #include <cmath>
 #include <numbers>
 
@@ -10,16 +9,14 @@
 namespace whet::ops {
 
 RandomSequence::RandomSequence(const Attributes& attributes)
-    : state_(std::bit_cast<uint64_t>(attributes.Float("seed", 0))) {}
+    : state_(
+          static_cast<uint32_t>(attributes.Int("seed", static_cast<int64_t>(attributes.Float("seed", 0))))) {}
 
 double RandomSequence::Uniform() {
-  // SplitMix64: a counter whose bits are mixed.
-  state_ += 0x9e3779b97f4a7c15;
-  uint64_t bits = state_;
-  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9;
-  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111eb;
-  bits ^= bits >> 31;
-  return static_cast<double>(bits >> 11) * 0x1p-53;
+  // 53 bits of two draws.
+  const uint32_t high = static_cast<uint32_t>(state_()) >> 5;
+  const uint32_t low = static_cast<uint32_t>(state_()) >> 6;
+  return (static_cast<double>(high) * 0x1p26 + static_cast<double>(low)) * 0x1p-53;
 }
 
 double RandomSequence::Normal() {

@@ -1,8 +1,10 @@
 // What the operators that draw random numbers share. The numbers depend on the attribute `seed` alone, so
-// that a run can be repeated; without a seed they are those of a fixed one.
+// that a run can be repeated; without a seed they are those of a fixed one. Uniform numbers are those that
+// NumPy's RandomState draws for the seed, which ONNX's tests of Dropout ask for.
 #pragma once
 
 #include <cstdint>
+#include <random>
 
 #include "ir/op_def.h"
 
@@ -17,7 +19,7 @@ class RandomSequence {
   double Normal();
 
  private:
-  uint64_t state_;
+  std::mt19937 state_;
 };
 
 // Output 0 has the shape of the attribute `shape`, or that of input 0, and the type of the attribute `dtype`.

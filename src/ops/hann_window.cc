@@ -1,0 +1,25 @@
+#include "ops/window_common.h"
+
+namespace whet::ops {
+namespace {
+
+Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
+  constexpr double kTerms[] = {0.5, 0.5};
+  return ImportWindow(node, builder, kTerms);
+}
+
+constexpr OnnxSpelling kOnnx[] = {{.op_type = "HannWindow", .since = 17, .import = ImportOnnx}};
+
+}  // namespace
+
+extern const OpDef op_hann_window;
+const OpDef op_hann_window = {
+    .name = "HannWindow",
+    .summary = "Hann window of a given size",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attributes = kWindowAttributes,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops

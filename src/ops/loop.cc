@@ -1,0 +1,96 @@
+#include <limits>
+
+#include "ops/elements_common.h"
+#include "ops/subgraph_common.h"
+
+namespace whet::ops {
+namespace {
+
+// Inputs: trip count, condition, and the carried values. The body is given the iteration, the condition and
+// the carried values; it gives the next condition, the next carried values, and values to be stacked.
+constexpr size_t kTripCount = 0, kCondition = 1, kCarried = 2;
+
+Status Infer(InferContext& context) {
+  const size_t carried = context.input_count() > kCarried ? context.input_count() - kCarried : 0;
+  // A carried value's shape may change from one iteration to the next, so the body learns its type only.
+  std::vector<Type> given = {Type(DType::kI64, {}), Type(DType::kBool, {})};
+  for (size_t i = 0; i < carried; ++i) {
+    if (!context.HasInput(kCarried + i)) return Error(Code::kBadFile, "carried value %zu is missing", i);
+    given.push_back(Type::Unranked(context.input(kCarried + i).dtype));
+  }
+  WHET_ASSIGN_OR_RETURN(const std::vector<Type> results, context.InferSubgraph(0, given));
+  if (results.size() != context.output_count() + 1 || results.size() < carried + 1) {
+    return Error(Code::kBadFile, "the body gives %zu values; %zu outputs and the condition need %zu",
+                 results.size(), context.output_count(), context.output_count() + 1);
+  }
+  for (size_t i = 0; i < context.output_count(); ++i) {
+    const Type& result = results[i + 1];
+    if (i < carried) {
+      const Type& initial = context.input(kCarried + i);
+      if (initial.dtype != result.dtype) {
+        return Error(Code::kBadFile, "carried value %zu is %s but the body makes it %s", i,
+                     ToString(initial).c_str(), ToString(result).c_str());
+      }
+      context.SetOutput(i, JoinTypes(initial, result));
+    } else if (!result.ranked) {
+      context.SetOutput(i, result);
+    } else {
+      Type stacked = result;
+      stacked.dims.insert(stacked.dims.begin(), Dim());
+      context.SetOutput(i, std::move(stacked));
+    }
+  }
+  return {};
+}
+
+Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
+  const Graph& body = *node.subgraphs[0];
+  const TensorPtr trip_count = evaluator.Input(node, kTripCount);
+  const TensorPtr condition = evaluator.Input(node, kCondition);
+  const int64_t limit =
+      trip_count != nullptr ? LoadInt(trip_count->view(), 0) : std::numeric_limits<int64_t>::max();
+  bool go_on = condition == nullptr || LoadInt(condition->view(), 0) != 0;
+  std::vector<TensorPtr> carried;
+  for (size_t i = kCarried; i < node.inputs().size(); ++i) carried.push_back(evaluator.Input(node, i));
+  const size_t stacks = node.outputs().size() - carried.size();
+  std::vector<std::vector<TensorPtr>> stacked(stacks);
+  for (int64_t iteration = 0; go_on && iteration < limit; ++iteration) {
+    WHET_RETURN_IF_ERROR(evaluator.CountIteration());
+    const uint8_t yes = 1;
+    std::vector<TensorPtr> inputs = {Constant::Copy(DType::kI64, Shape{}, &iteration),
+                                     Constant::Copy(DType::kBool, Shape{}, &yes)};
+    inputs.insert(inputs.end(), carried.begin(), carried.end());
+    WHET_ASSIGN_OR_RETURN(const std::vector<TensorPtr> results, evaluator.RunSubgraph(body, inputs));
+    go_on = LoadInt(results[0]->view(), 0) != 0;
+    for (size_t i = 0; i < carried.size(); ++i) carried[i] = results[i + 1];
+    for (size_t i = 0; i < stacks; ++i) stacked[i].push_back(results[i + 1 + carried.size()]);
+  }
+  for (size_t i = 0; i < carried.size(); ++i) evaluator.SetOutput(node, i, carried[i]);
+  for (size_t i = 0; i < stacks; ++i) {
+    const size_t output = carried.size() + i;
+    WHET_ASSIGN_OR_RETURN(TensorPtr tensor, Stack(stacked[i], 0, body.outputs()[output + 1]->type));
+    evaluator.SetOutput(node, output, std::move(tensor));
+  }
+  return {};
+}
+
+constexpr OnnxSpelling kOnnx[] = {{"Loop"}};
+
+}  // namespace
+
+extern const OpDef op_loop;
+const OpDef op_loop = {
+    .name = "Loop",
+    .summary = "Runs a subgraph a number of times or while a condition holds",
+    .max_inputs = -1,
+    .min_outputs = 0,
+    .max_outputs = -1,
+    .subgraphs = 1,
+    .infer = Infer,
+    .evaluate = Evaluate,
+    .value_inputs = 1u << kTripCount | 1u << kCondition,
+    .data_dependent_shape = true,
+    .onnx = kOnnx,
+};
+
+}  // namespace whet::ops
