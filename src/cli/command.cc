@@ -8,6 +8,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeRunCommand());
   commands.push_back(MakeOpsCommand());
   commands.push_back(MakeConformanceCommand());
+  commands.push_back(MakeExportCommand());
   return commands;
 }
 

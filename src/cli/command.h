@@ -31,6 +31,7 @@ class Command {
 };
 
 std::unique_ptr<Command> MakeConformanceCommand();
+std::unique_ptr<Command> MakeExportCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeOpsCommand();
 std::unique_ptr<Command> MakeRunCommand();

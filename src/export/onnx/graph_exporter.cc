@@ -51,7 +51,7 @@ const OnnxSpelling* PlainSpelling(const OpDef& op) {
 }
 
 bool Equal(const Constant& a, const Constant& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() &&
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && a.bytes() > 0 &&
          std::memcmp(a.view().data, b.view().data, static_cast<size_t>(a.bytes())) == 0;
 }
 
@@ -138,7 +138,10 @@ std::string OnnxGraphExporter::AddDerived(std::string_view base, std::shared_ptr
 }
 
 std::string OnnxGraphExporter::Initializer(std::string_view base, std::shared_ptr<const Constant> constant) {
-  return AddDerived(base, std::move(constant), current_, {});
+  // Named after a constant of the Graph, it is that one in another form.
+  const auto it = values_.find(base);
+  const bool replaces = it != values_.end() && it->second->IsConstant();
+  return AddDerived(base, std::move(constant), current_, replaces ? it->first : std::string());
 }
 
 bool OnnxGraphExporter::Fold(std::string_view op_type, std::span<const std::string> inputs,
