@@ -234,6 +234,10 @@ Result<std::vector<TensorPtr>> Executor::Run(const std::map<std::string, TensorP
     bindings[name] = {tensor->shape(), by_value ? tensor : nullptr};
   }
   evaluator_reason_.clear();
+  if (options_.only_evaluator) {
+    evaluator_reason_ = "asked for";
+    return RunEvaluator(inputs);
+  }
   auto session = Prepare(bindings);
   if (session.ok()) return RunSession(**session, inputs);
   if (session.status().code() != Code::kUnsupported || !options_.allow_evaluator) return session.TakeStatus();

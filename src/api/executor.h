@@ -34,6 +34,8 @@ struct ExecutorOptions {
   // Where a shape depends on data, so that no Plan can be made, runs node by node on the references (slowly);
   // false makes that an error.
   bool allow_evaluator = true;
+  // Runs node by node on the references always: the answer to compare with.
+  bool only_evaluator = false;
 };
 
 // What the caller knows of the inputs: a concrete shape, and the value where the shapes of other tensors

@@ -6,6 +6,8 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(MakeInspectCommand());
   commands.push_back(MakeRunCommand());
+  commands.push_back(MakeBenchCommand());
+  commands.push_back(MakeDiffCommand());
   commands.push_back(MakeOpsCommand());
   commands.push_back(MakeConformanceCommand());
   commands.push_back(MakeExportCommand());

@@ -30,7 +30,9 @@ class Command {
   virtual Status Run(Console& console) = 0;
 };
 
+std::unique_ptr<Command> MakeBenchCommand();
 std::unique_ptr<Command> MakeConformanceCommand();
+std::unique_ptr<Command> MakeDiffCommand();
 std::unique_ptr<Command> MakeExportCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeOpsCommand();

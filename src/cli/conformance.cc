@@ -3,10 +3,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/engine.h"
 #include "measure/conformance.h"
 
 namespace whet::cli {
@@ -20,6 +22,26 @@ std::string_view OutcomeName(ConformanceOutcome outcome) {
   }
   return "";
 }
+
+// As `whet run` runs a model.
+class CompiledEngine final : public ConformanceEngine {
+ public:
+  explicit CompiledEngine(ExecutorOptions options) : options_(std::move(options)) {}
+
+  Result<std::vector<TensorPtr>> Run(Graph& graph, std::span<const TensorPtr> inputs) override {
+    if (inputs.size() > graph.inputs().size()) {
+      return Error(Code::kInvalidArgument, "the test has %zu inputs but the model %zu", inputs.size(),
+                   graph.inputs().size());
+    }
+    std::map<std::string, TensorPtr> named;
+    for (size_t i = 0; i < inputs.size(); ++i) named[graph.inputs()[i]->name()] = inputs[i];
+    Executor executor([&]() -> Result<std::unique_ptr<Graph>> { return graph.Clone(); }, options_);
+    return executor.Run(named);
+  }
+
+ private:
+  ExecutorOptions options_;
+};
 
 class ConformanceCommand final : public Command {
  public:
@@ -35,6 +57,8 @@ class ConformanceCommand final : public Command {
   void Define(CLI::App& app) override {
     app.add_option("DIR", folders_, "Folders that hold tests: model.onnx and test_data_set_*/")->required();
     app.add_option("--filter", filter_, "Only tests with this in their name");
+    engine_.threads = 1;
+    AddEngineOptions(app, &engine_);
     app.add_option("--rtol", tolerance_.relative, "Relative tolerance of floating-point outputs")
         ->capture_default_str();
     app.add_option("--atol", tolerance_.absolute, "Absolute tolerance")->capture_default_str();
@@ -53,7 +77,9 @@ class ConformanceCommand final : public Command {
     if (tests.empty()) {
       return Error(Code::kNotFound, "there is no test (a folder with a model.onnx) below the folders named");
     }
-    EvaluatorEngine engine;
+    ExecutorOptions options = ToExecutorOptions(engine_, {});
+    options.cache_folder.clear();
+    CompiledEngine engine(std::move(options));
     std::vector<ConformanceCase> cases;
     {
       Progress progress(console, "conformance", tests.size());
@@ -102,6 +128,7 @@ class ConformanceCommand final : public Command {
  private:
   std::vector<std::string> folders_;
   std::string filter_;
+  EngineArguments engine_;
   Tolerance tolerance_;
 };
 

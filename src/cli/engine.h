@@ -1,24 +1,30 @@
-// What `run`, `bench`, `diff` and `conformance` run a model on.
+// The command line's wishes for how a model is run.
 #pragma once
 
-#include <memory>
-#include <span>
+#include <string>
 #include <vector>
 
-#include "base/status.h"
-#include "ir/evaluate.h"
-#include "ir/graph.h"
+#include "api/executor.h"
+
+namespace CLI {
+class App;
+}
 
 namespace whet::cli {
 
-class Engine {
- public:
-  virtual ~Engine() = default;
-  // Inputs in the graph's order, of the shapes that the engine was made for; outputs likewise.
-  virtual Result<std::vector<TensorPtr>> Run(std::span<const TensorPtr> inputs) = 0;
+struct EngineArguments {
+  int threads = 0;  // 0: one per CPU
+  Isa isa = BestIsa();
+  bool reference = false;
+  bool no_cache = false;
+  std::vector<std::string> disabled_passes;
 };
+void AddEngineOptions(CLI::App& app, EngineArguments* arguments);
 
-// The operators' references, node by node: slow, and the meaning of the model. `graph` must outlive it.
-std::unique_ptr<Engine> MakeReferenceEngine(const Graph& graph);
+// `model` is the path of the model's file.
+ExecutorOptions ToExecutorOptions(const EngineArguments& arguments, const std::string& model);
+
+// Reads the file with LoadModel when it is needed.
+Executor::GraphLoader LoaderOf(const std::string& model);
 
 }  // namespace whet::cli

@@ -80,8 +80,8 @@ class Preparer {
       if (!status.ok()) return std::move(status).At("-i " + argument);
     }
     for (size_t i = 0; i < given_.size(); ++i) {
-      if (!given_[i].empty()) continue;
       const Value& input = *graph_.inputs()[i];
+      if (!given_[i].empty() || IsState(input)) continue;
       if (!fill_random && !randoms_.contains(i)) {
         return Error(
             Code::kInvalidArgument,
@@ -99,9 +99,15 @@ class Preparer {
   }
 
  private:
+  bool IsState(const Value& input) const {
+    return std::any_of(graph_.states.begin(), graph_.states.end(),
+                       [&](const State& state) { return state.input == &input; });
+  }
+
+  // States are kept by whoever runs the model and cannot be given.
   int FindInput(std::string_view name) const {
     for (size_t i = 0; i < given_.size(); ++i) {
-      if (graph_.inputs()[i]->name() == name) return static_cast<int>(i);
+      if (!IsState(*graph_.inputs()[i]) && graph_.inputs()[i]->name() == name) return static_cast<int>(i);
     }
     return -1;
   }
@@ -156,7 +162,8 @@ class Preparer {
                    argument.substr(0, argument.find('=')).c_str(), InputNames(graph_).c_str());
     }
     for (size_t i = 0; i < given_.size(); ++i) {
-      if (given_[i].empty() && !randoms_.contains(i)) return TakeFor(i, argument);
+      if (given_[i].empty() && !randoms_.contains(i) && !IsState(*graph_.inputs()[i]))
+        return TakeFor(i, argument);
     }
     return Error(Code::kInvalidArgument, "all %zu inputs of the model are given already", given_.size());
   }
@@ -307,6 +314,10 @@ class Preparer {
     for (size_t run = 0; run < runs; ++run) {
       std::vector<TensorPtr>& inputs = result_.runs.emplace_back();
       for (const auto& tensors : given_) {
+        if (tensors.empty()) {
+          inputs.push_back(nullptr);
+          continue;
+        }
         if (tensors.size() != 1 && tensors.size() != runs) {
           return Error(Code::kInvalidArgument, "one recording has %zu frames and another %zu", tensors.size(),
                        runs);
@@ -423,10 +434,12 @@ Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& a
   return Preparer(graph, arguments).Prepare(fill_random);
 }
 
-std::map<std::string, Shape> ShapesOf(const Graph& graph, const std::vector<TensorPtr>& inputs) {
-  std::map<std::string, Shape> shapes;
-  for (size_t i = 0; i < inputs.size(); ++i) shapes[graph.inputs()[i]->name()] = inputs[i]->shape();
-  return shapes;
+std::map<std::string, TensorPtr> ByName(const Graph& graph, const std::vector<TensorPtr>& inputs) {
+  std::map<std::string, TensorPtr> named;
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] != nullptr) named[graph.inputs()[i]->name()] = inputs[i];
+  }
+  return named;
 }
 
 TensorPtr ToTensor(data::Array array) {

@@ -42,7 +42,8 @@ struct InputArguments {
 void AddInputOptions(CLI::App& app, InputArguments* arguments);
 
 struct PreparedInputs {
-  // Of each run one tensor per input of the graph, in its order; more than one run for a long recording.
+  // Of each run one tensor per input of the graph, in its order, null for states; more than one run for a
+  // long recording.
   std::vector<std::vector<TensorPtr>> runs;
   // The photograph that went in, for drawing on, and where it lies in the input.
   std::optional<data::Image> photo;
@@ -54,8 +55,8 @@ struct PreparedInputs {
 // their lowest size.
 Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& arguments, bool fill_random);
 
-// The shapes of one run's inputs by name, for BindShapes.
-std::map<std::string, Shape> ShapesOf(const Graph& graph, const std::vector<TensorPtr>& inputs);
+// One run's inputs by name, without the states.
+std::map<std::string, TensorPtr> ByName(const Graph& graph, const std::vector<TensorPtr>& inputs);
 
 // An Array as a constant that owns it.
 TensorPtr ToTensor(data::Array array);

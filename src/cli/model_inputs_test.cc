@@ -82,7 +82,7 @@ TEST_F(PrepareInputsTest, ShapesAreTakenFromTheCommandLine) {
   arguments.shapes.shapes = {{"a", Shape({5, 4})}, {"b=c", Shape({5, 4})}};
   auto prepared = PrepareInputs(*graph, arguments, true);
   ASSERT_TRUE(prepared.ok()) << prepared.status().ToString();
-  EXPECT_EQ(ShapesOf(*graph, prepared->runs[0]).at("b=c"), Shape({5, 4}));
+  EXPECT_EQ(ByName(*graph, prepared->runs[0]).at("b=c")->shape(), Shape({5, 4}));
 }
 
 TEST_F(PrepareInputsTest, NumbersFillAnInput) {

@@ -1,15 +1,14 @@
 // whet run: a model's answer to given inputs.
 
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <map>
 
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
-#include "cli/load_model.h"
 #include "cli/model_inputs.h"
 #include "cli/model_outputs.h"
-#include "ir/infer.h"
 
 namespace whet::cli {
 namespace {
@@ -34,28 +33,34 @@ class RunCommand final : public Command {
                    "Between the runs on a recording's frames, an output becomes an input (repeatable)")
         ->type_name("OUTPUT=INPUT")
         ->allow_extra_args(false);
+    AddEngineOptions(app, &engine_);
   }
 
   Status Run(Console& console) override {
-    WHET_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(model_));
-    return RunGraph(console, *model.graph).At(model_);
+    Executor executor(LoaderOf(model_), ToExecutorOptions(engine_, model_));
+    WHET_ASSIGN_OR_RETURN(const Graph* graph, executor.graph());
+    return RunGraph(console, executor, *graph).At(model_);
   }
 
  private:
-  Status RunGraph(Console& console, Graph& graph) {
+  Status RunGraph(Console& console, Executor& executor, const Graph& graph) {
     WHET_ASSIGN_OR_RETURN(PreparedInputs inputs, PrepareInputs(graph, inputs_, false));
     WHET_ASSIGN_OR_RETURN(const auto feed, ParseFeed(graph));
-    WHET_RETURN_IF_ERROR(BindShapes(graph, ShapesOf(graph, inputs.runs[0])));
-    const std::unique_ptr<Engine> engine = MakeReferenceEngine(graph);
     std::vector<RunOutputs> runs;
-    Progress progress(console, "run", inputs.runs.size());
-    for (size_t run = 0; run < inputs.runs.size(); ++run) {
-      if (run > 0) {
-        for (const auto& [output, input] : feed) inputs.runs[run][input] = runs.back()[output];
+    {
+      Progress progress(console, "run", inputs.runs.size());
+      for (size_t run = 0; run < inputs.runs.size(); ++run) {
+        if (run > 0) {
+          for (const auto& [output, input] : feed) inputs.runs[run][input] = runs.back()[output];
+        }
+        WHET_ASSIGN_OR_RETURN(RunOutputs outputs, executor.Run(ByName(graph, inputs.runs[run])));
+        runs.push_back(std::move(outputs));
+        progress.Advance("frames");
       }
-      WHET_ASSIGN_OR_RETURN(RunOutputs outputs, engine->Run(inputs.runs[run]));
-      runs.push_back(std::move(outputs));
-      progress.Advance("frames");
+    }
+    if (!engine_.reference && !executor.evaluator_reason().empty()) {
+      std::fprintf(stderr, "whet run: note: no plan can be made, so the operators' slow references ran: %s\n",
+                   executor.evaluator_reason().c_str());
     }
     return DeliverOutputs(console, graph, inputs, runs, outputs_);
   }
@@ -83,6 +88,7 @@ class RunCommand final : public Command {
   std::string model_;
   InputArguments inputs_;
   OutputArguments outputs_;
+  EngineArguments engine_;
   std::vector<std::string> feed_;
 };
 
