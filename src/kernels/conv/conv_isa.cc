@@ -180,14 +180,6 @@ void Run(const Args& args, int64_t begin, int64_t end) {
 
 }  // namespace
 
-void ConvF32Tall(const Args& args, int64_t begin, int64_t end) {
-  Run<kTallRows, kTallVectors>(args, begin, end);
-}
-
-#if defined(__AVX512F__)
-void ConvF32Wide(const Args& args, int64_t begin, int64_t end) {
-  Run<kWideRows, kWideVectors>(args, begin, end);
-}
-#endif
+void ConvF32(const Args& args, int64_t begin, int64_t end) { Run<kTileRows, kTileVectors>(args, begin, end); }
 
 }  // namespace whet::kernels::WHET_ISA

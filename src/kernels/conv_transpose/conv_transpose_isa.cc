@@ -23,8 +23,8 @@ Line LineOf(int64_t i, const PhaseTaps& taps, int64_t stride, int64_t dilation, 
 }  // namespace
 
 void ConvTransposeF32(const Args& args, int64_t begin, int64_t end) {
-  static constexpr Tiles<kTallRows, kTallVectors, true> kTiles;
-  constexpr int64_t kTileN = kTallVectors * kLanes;
+  static constexpr Tiles<kTileRows, kTileVectors, true> kTiles;
+  constexpr int64_t kTileN = kTileVectors * kLanes;
   const Params& p = *static_cast<const Params*>(args.params);
   auto* output = static_cast<float*>(args.operands[0]);
   const auto* input = static_cast<const float*>(args.operands[1]);

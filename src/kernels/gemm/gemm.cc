@@ -9,10 +9,9 @@
 
 namespace whet::kernels {
 
-#define WHET_DECLARE(ns, isa)                                     \
-  namespace ns {                                                  \
-  void GemmF32Tall(const Args& args, int64_t begin, int64_t end); \
-  void GemmF32Wide(const Args& args, int64_t begin, int64_t end); \
+#define WHET_DECLARE(ns, isa)                                 \
+  namespace ns {                                              \
+  void GemmF32(const Args& args, int64_t begin, int64_t end); \
   }
 WHET_FOR_EACH_ISA(WHET_DECLARE)
 #undef WHET_DECLARE
@@ -86,14 +85,13 @@ const char* Validate(const Claim& claim) {
   return CheckEpilogue(p.epilogue, bytes[4] != 0, bytes[5] != 0);
 }
 
-#define WHET_ROW(ns, isa, kind, m, n, lanes) \
-  TileRow { {"gemm/f32/" #ns "/" #m "x" #n, Isa::isa, ns::GemmF32##kind, Validate<m, n, lanes>}, m, n, lanes }
+#define WHET_ROW(ns, isa, m, n, lanes) \
+  TileRow { {"gemm/f32/" #ns "/" #m "x" #n, Isa::isa, ns::GemmF32, Validate<m, n, lanes>}, m, n, lanes }
 constexpr TileRow kRows[] = {
-    WHET_ROW(portable, kPortable, Tall, 4, 8, 4),
+    WHET_ROW(portable, kPortable, 4, 8, 4),
 #if defined(__x86_64__)
-    WHET_ROW(avx2, kAvx2, Tall, 6, 16, 8),
-    WHET_ROW(avx512, kAvx512, Tall, 12, 32, 16),
-    WHET_ROW(avx512, kAvx512, Wide, 8, 48, 16),
+    WHET_ROW(avx2, kAvx2, 6, 16, 8),
+    WHET_ROW(avx512, kAvx512, 12, 32, 16),
 #endif
 };
 #undef WHET_ROW

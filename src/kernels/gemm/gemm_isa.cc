@@ -6,31 +6,65 @@
 namespace whet::kernels::WHET_ISA {
 namespace {
 
-// Packs columns [0, n) of B into panels, as PackPanels does.
+// Packs columns [0, n) of a k x n matrix, as PackPanels does.
 template <int kVectors>
-void PackBlock(const float* b, int64_t step_k, int64_t step_n, int64_t k, int64_t n, float* packed) {
+void PackRowMajor(const float* b, int64_t ldb, int64_t k, int64_t n, float* packed) {
   constexpr int64_t kTileN = kVectors * kLanes;
   for (int64_t first = 0; first < n; first += kTileN) {
     const int64_t columns = n - first < kTileN ? n - first : kTileN;
     const int64_t width = (columns + kLanes - 1) / kLanes * kLanes;
-    const float* source = b + first * step_n;
-    if (step_n == 1) {
-      for (int64_t p = 0; p < k; ++p) {
-        const float* row = source + p * step_k;
-        for (int64_t j = 0; j < width; j += kLanes) {
-          const int64_t left = columns - j;
-          Store(packed + j, left >= kLanes ? Load(row + j) : LoadPartial(row + j, left));
-        }
-        packed += width;
+    for (int64_t p = 0; p < k; ++p) {
+      const float* row = b + p * ldb + first;
+      for (int64_t j = 0; j < width; j += kLanes) {
+        const int64_t left = columns - j;
+        Store(packed + j, left >= kLanes ? Load(row + j) : LoadPartial(row + j, left));
       }
-    } else {
-      // Column by column: reads are contiguous where B is transposed.
-      for (int64_t j = 0; j < width; ++j) {
-        const float* column = source + j * step_n;
-        for (int64_t p = 0; p < k; ++p) packed[p * width + j] = j < columns ? column[p * step_k] : 0.0f;
-      }
-      packed += k * width;
+      packed += width;
     }
+  }
+}
+
+// Lane i of vector j becomes lane j of vector i. Each round pairs vector i with the one half of all further
+// and interleaves their lanes; after as many rounds as bits number a lane, every lane is where it belongs.
+WHET_INLINE void Transpose(F32 (&v)[kLanes]) {
+#pragma GCC unroll 4
+  for (int round = 1; round < kLanes; round *= 2) {
+    F32 next[kLanes];
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes / 2; ++i) {
+      next[2 * i] = InterleaveLow(v[i], v[i + kLanes / 2]);
+      next[2 * i + 1] = InterleaveHigh(v[i], v[i + kLanes / 2]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kLanes; ++i) v[i] = next[i];
+  }
+}
+
+// Packs rows [0, n) of an n x k matrix as the columns that they are of B.
+template <int kVectors>
+void PackTransposed(const float* b, int64_t ldb, int64_t k, int64_t n, float* packed) {
+  constexpr int64_t kTileN = kVectors * kLanes;
+  for (int64_t first = 0; first < n; first += kTileN) {
+    const int64_t columns = n - first < kTileN ? n - first : kTileN;
+    const int64_t width = (columns + kLanes - 1) / kLanes * kLanes;
+    for (int64_t j = 0; j < width; j += kLanes) {
+      const float* row = b + (first + j) * ldb;
+      const int64_t rows = columns - j < kLanes ? columns - j : kLanes;
+      for (int64_t p = 0; p < k; p += kLanes) {
+        const int64_t left = k - p < kLanes ? k - p : kLanes;
+        F32 block[kLanes];
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          block[i] = i < rows ? LoadPartial(row + i * ldb + p, left) : Zero();
+        }
+        Transpose(block);
+#pragma GCC unroll 16
+        for (int i = 0; i < kLanes; ++i) {
+          if (i < left) Store(packed + (p + i) * width + j, block[i]);
+        }
+      }
+    }
+    packed += k * width;
   }
 }
 
@@ -86,9 +120,11 @@ void Run(const Args& args, int64_t begin, int64_t end) {
     const float* panels = b_matrix;
     if (p.pack_b != 0) {
       if (packed_unit != column_unit) {
-        const bool transposed = p.b_form == gemm::BForm::kTransposed;
-        PackBlock<kVectors>(b_matrix + n0 * (transposed ? p.ldb : 1), transposed ? 1 : p.ldb,
-                            transposed ? p.ldb : 1, p.k, n1 - n0, scratch);
+        if (p.b_form == gemm::BForm::kTransposed) {
+          PackTransposed<kVectors>(b_matrix + n0 * p.ldb, p.ldb, p.k, n1 - n0, scratch);
+        } else {
+          PackRowMajor<kVectors>(b_matrix + n0, p.ldb, p.k, n1 - n0, scratch);
+        }
         packed_unit = column_unit;
       }
       panels = scratch;
@@ -119,14 +155,6 @@ void Run(const Args& args, int64_t begin, int64_t end) {
 
 }  // namespace
 
-void GemmF32Tall(const Args& args, int64_t begin, int64_t end) {
-  Run<kTallRows, kTallVectors>(args, begin, end);
-}
-
-#if defined(__AVX512F__)
-void GemmF32Wide(const Args& args, int64_t begin, int64_t end) {
-  Run<kWideRows, kWideVectors>(args, begin, end);
-}
-#endif
+void GemmF32(const Args& args, int64_t begin, int64_t end) { Run<kTileRows, kTileVectors>(args, begin, end); }
 
 }  // namespace whet::kernels::WHET_ISA

@@ -60,7 +60,8 @@ WHET_INLINE void Steps(F32 (&acc)[kChains][kRows][kVectors], const float* const 
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
         F32 sum = acc[s % kChains][i][v] + x * bv[v];
-        // With few registers, overlapping the steps makes the compiler spill; the processor overlaps them anyway.
+        // With few registers, overlapping the steps makes the compiler spill; the processor overlaps them
+        // anyway.
         if constexpr (kVectorRegisters < 32) WHET_KEEP_IN_REGISTER(sum);
         acc[s % kChains][i][v] = sum;
       }

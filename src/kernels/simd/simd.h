@@ -108,6 +108,26 @@ WHET_INLINE void StorePartial(float* p, F32 v, int64_t n) {
 WHET_INLINE F32 AsF32(I32 v) { return reinterpret_cast<F32>(v); }
 WHET_INLINE I32 AsI32(F32 v) { return reinterpret_cast<I32>(v); }
 
+// The lanes of a and b in turn: those of the lower halves, of the upper halves.
+WHET_INLINE F32 InterleaveLow(F32 a, F32 b) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(a, b, 0, 8, 1, 9, 2, 10, 3, 11);
+#else
+  return __builtin_shufflevector(a, b, 0, 4, 1, 5);
+#endif
+}
+WHET_INLINE F32 InterleaveHigh(F32 a, F32 b) {
+#if defined(__AVX512F__)
+  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(a, b, 4, 12, 5, 13, 6, 14, 7, 15);
+#else
+  return __builtin_shufflevector(a, b, 2, 6, 3, 7);
+#endif
+}
+
 // a where the mask's lane is all ones, b where it is zero.
 WHET_INLINE F32 Select(I32 mask, F32 a, F32 b) { return mask ? a : b; }
 
