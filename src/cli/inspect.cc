@@ -10,6 +10,7 @@
 #include "cli/console.h"
 #include "cli/load_model.h"
 #include "cli/model_inputs.h"
+#include "compile/compiler.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
 #include "ir/text.h"
@@ -64,6 +65,36 @@ nlohmann::ordered_json PortsJson(std::span<Value* const> values) {
   return list;
 }
 
+// The plan for this machine, or why there is none.
+struct PlanSummary {
+  std::shared_ptr<const Plan> plan;
+  std::string reason;
+  std::map<std::string, size_t> reference_operators;  // and their steps
+};
+
+PlanSummary SummarizePlan(const Graph& graph) {
+  PlanSummary summary;
+  for (const Value* input : graph.inputs()) {
+    if (input->type.IsStatic()) continue;
+    summary.reason = "the shape of input '" + input->name() + "' is open; give it with --shape";
+    return summary;
+  }
+  if (const auto names = ShapeInputs(graph); !names.empty()) {
+    summary.reason = "shapes depend on the value of input '" + names[0] + "'";
+    return summary;
+  }
+  Result<std::shared_ptr<const Plan>> plan = Compile(graph, {});
+  if (!plan.ok()) {
+    summary.reason = plan.status().ToString();
+    return summary;
+  }
+  summary.plan = std::move(*plan);
+  for (const PlanStep& step : summary.plan->steps) {
+    if (step.kind == PlanStep::Kind::kReference) ++summary.reference_operators[step.row];
+  }
+  return summary;
+}
+
 class InspectCommand final : public Command {
  public:
   std::string_view name() const override { return "inspect"; }
@@ -77,6 +108,7 @@ class InspectCommand final : public Command {
   void Define(CLI::App& app) override {
     app.add_option("MODEL", model_, "The model file")->required();
     AddShapeOption(app, &shapes_);
+    app.add_flag("--plan", plan_, "Print the plan for this machine: its steps and every buffer");
     app.add_flag("--text", text_, "Print the Graph as text, large constants left out");
   }
 
@@ -95,16 +127,21 @@ class InspectCommand final : public Command {
     Summary summary;
     std::set<const Constant*> seen;
     Summarize(*model.graph, &seen, &summary);
-    if (console.json()) {
-      PrintJson(console, model, summary);
+    const PlanSummary plan = SummarizePlan(*model.graph);
+    if (plan_) {
+      if (plan.plan == nullptr) return Error(Code::kUnsupported, "%s", plan.reason.c_str()).At(model_);
+      console.Print(PrintPlan(*plan.plan));
+    } else if (console.json()) {
+      PrintJson(console, model, summary, plan);
     } else {
-      PrintTable(console, model, summary);
+      PrintTable(console, model, summary, plan);
     }
     return {};
   }
 
  private:
-  void PrintJson(const Console& console, const LoadedModel& model, const Summary& summary) const {
+  void PrintJson(const Console& console, const LoadedModel& model, const Summary& summary,
+                 const PlanSummary& plan) const {
     auto operators = nlohmann::ordered_json::object();
     for (const auto& [name, count] : summary.operators) {
       operators[name] = {{"nodes", count.nodes}, {"macs", count.macs}};
@@ -128,10 +165,12 @@ class InspectCommand final : public Command {
                        {"weights_bytes_by_type", std::move(by_type)},
                        {"macs", summary.macs},
                        {"nodes_of_unknown_work", summary.uncounted},
+                       {"plan", PlanJson(plan)},
                        {"metadata", std::move(metadata)}});
   }
 
-  void PrintTable(const Console& console, const LoadedModel& model, const Summary& summary) const {
+  void PrintTable(const Console& console, const LoadedModel& model, const Summary& summary,
+                  const PlanSummary& plan) const {
     console.Print(
         Format("%s: %s, %s\n", model_.c_str(), model.format.c_str(), FormatBytes(model.file_bytes).c_str()));
     for (const Value* value : model.graph->inputs()) {
@@ -151,19 +190,55 @@ class InspectCommand final : public Command {
                          FormatCount(static_cast<double>(summary.parameters)).c_str(),
                          weights.empty() ? "no weights" : weights.c_str()));
     console.Print(
-        Format("  %s multiply-accumulates%s\n\n", FormatCount(static_cast<double>(summary.macs)).c_str(),
+        Format("  %s multiply-accumulates%s\n", FormatCount(static_cast<double>(summary.macs)).c_str(),
                summary.uncounted > 0 ? ", without nodes whose shapes are open; give them with --shape" : ""));
+    PrintPlanSummary(console, plan);
+    for (const auto& [key, value] : model.graph->metadata) {
+      constexpr size_t kShown = 100;
+      std::string shown = value.substr(0, std::min(value.find('\n'), kShown));
+      if (shown.size() < value.size()) shown += " ...";
+      console.Print(Format("  %s = %s\n", key.c_str(), shown.c_str()));
+    }
     Table table({"operator", "nodes", "MACs"}, {1, 2});
     for (const auto& [name, count] : summary.operators) {
       table.Add({name, std::to_string(count.nodes),
                  count.macs > 0 ? FormatCount(static_cast<double>(count.macs)) : std::string()});
     }
-    console.Print(table.ToString());
+    console.Print("\n" + table.ToString());
+  }
+
+  static nlohmann::ordered_json PlanJson(const PlanSummary& plan) {
+    if (plan.plan == nullptr) return {{"none", plan.reason}};
+    return {{"isa", IsaName(plan.plan->isa)},
+            {"steps", plan.plan->steps.size()},
+            {"arena_bytes", plan.plan->arena_bytes},
+            {"scratch_bytes_per_thread", plan.plan->scratch_bytes},
+            {"state_bytes", plan.plan->state_bytes},
+            {"weights_bytes", plan.plan->weights.size()},
+            {"reference_operators", plan.reference_operators}};
+  }
+
+  static void PrintPlanSummary(const Console& console, const PlanSummary& plan) {
+    if (plan.plan == nullptr) {
+      console.Print(Format("  no plan: %s\n", plan.reason.c_str()));
+      return;
+    }
+    console.Print(Format("  plan for %s: %zu steps, peak arena %s, weights %s\n",
+                         std::string(IsaName(plan.plan->isa)).c_str(), plan.plan->steps.size(),
+                         FormatBytes(plan.plan->arena_bytes).c_str(),
+                         FormatBytes(plan.plan->weights.size()).c_str()));
+    std::string names;
+    for (const auto& [name, count] : plan.reference_operators) {
+      if (!names.empty()) names += ", ";
+      names += Format("%s (%zu)", name.c_str(), count);
+    }
+    if (!names.empty()) console.Print(Format("  on slow references: %s\n", names.c_str()));
   }
 
   std::string model_;
   ShapeArguments shapes_;
   bool text_ = false;
+  bool plan_ = false;
 };
 
 }  // namespace

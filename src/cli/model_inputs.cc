@@ -63,6 +63,11 @@ std::optional<std::vector<double>> ParseNumbers(std::string_view text) {
 
 bool SameKind(DType a, DType b) { return (IsFloat(a) && IsFloat(b)) || (IsInteger(a) && IsInteger(b)); }
 
+std::string_view Metadata(const Graph& graph, std::string_view key) {
+  const auto it = graph.metadata.find(std::string(key));
+  return it == graph.metadata.end() ? std::string_view() : std::string_view(it->second);
+}
+
 class Preparer {
  public:
   Preparer(const Graph& graph, const InputArguments& arguments)
@@ -260,18 +265,8 @@ class Preparer {
     return spec;
   }
 
-  std::string_view Metadata(std::string_view key) const {
-    const auto it = graph_.metadata.find(std::string(key));
-    return it == graph_.metadata.end() ? std::string_view() : std::string_view(it->second);
-  }
-
   Status TakeImage(size_t i, const MappedFile& file) {
-    WHET_ASSIGN_OR_RETURN(data::ImagePreprocess settings,
-                          data::ImagePreprocess::Parse(Metadata(metadata::kImage)));
-    WHET_ASSIGN_OR_RETURN(settings, data::ImagePreprocess::Parse(arguments_.image, settings));
-    for (const std::string& setting : arguments_.image_settings) {
-      WHET_ASSIGN_OR_RETURN(settings, data::ImagePreprocess::Parse(setting, settings));
-    }
+    WHET_ASSIGN_OR_RETURN(const data::ImagePreprocess settings, ImageSettings(graph_, arguments_));
     WHET_ASSIGN_OR_RETURN(data::Image photo, data::DecodeImage(file.bytes()));
     WHET_ASSIGN_OR_RETURN(data::ImageInput input, data::Preprocess(photo, settings, SpecOf(i)));
     result_.photo = std::move(photo);
@@ -280,9 +275,7 @@ class Preparer {
   }
 
   Status TakeAudio(size_t i, const MappedFile& file) {
-    WHET_ASSIGN_OR_RETURN(data::AudioPreprocess settings,
-                          data::AudioPreprocess::Parse(Metadata(metadata::kAudio)));
-    WHET_ASSIGN_OR_RETURN(settings, data::AudioPreprocess::Parse(arguments_.audio, settings));
+    WHET_ASSIGN_OR_RETURN(const data::AudioPreprocess settings, AudioSettings(graph_, arguments_));
     WHET_ASSIGN_OR_RETURN(const data::Audio audio, data::DecodeWav(file.bytes()));
     WHET_ASSIGN_OR_RETURN(std::vector<data::Array> frames, data::Preprocess(audio, settings, SpecOf(i)));
     for (data::Array& frame : frames) WHET_RETURN_IF_ERROR(Give(i, std::move(frame)));
@@ -384,6 +377,10 @@ void AddInputOptions(CLI::App& app, InputArguments* arguments) {
       ->type_name("[NAME=]FILE")
       ->allow_extra_args(false);
   AddShapeOption(app, &arguments->shapes);
+  AddPreprocessOptions(app, arguments);
+}
+
+void AddPreprocessOptions(CLI::App& app, InputArguments* arguments) {
   app.add_option_function<std::string>(
          "--preprocess",
          [arguments](const std::string& text) {
@@ -432,6 +429,22 @@ void AddInputOptions(CLI::App& app, InputArguments* arguments) {
 
 Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& arguments, bool fill_random) {
   return Preparer(graph, arguments).Prepare(fill_random);
+}
+
+Result<data::ImagePreprocess> ImageSettings(const Graph& graph, const InputArguments& arguments) {
+  WHET_ASSIGN_OR_RETURN(data::ImagePreprocess settings,
+                        data::ImagePreprocess::Parse(Metadata(graph, metadata::kImage)));
+  WHET_ASSIGN_OR_RETURN(settings, data::ImagePreprocess::Parse(arguments.image, settings));
+  for (const std::string& setting : arguments.image_settings) {
+    WHET_ASSIGN_OR_RETURN(settings, data::ImagePreprocess::Parse(setting, settings));
+  }
+  return settings;
+}
+
+Result<data::AudioPreprocess> AudioSettings(const Graph& graph, const InputArguments& arguments) {
+  WHET_ASSIGN_OR_RETURN(const data::AudioPreprocess settings,
+                        data::AudioPreprocess::Parse(Metadata(graph, metadata::kAudio)));
+  return data::AudioPreprocess::Parse(arguments.audio, settings);
 }
 
 std::map<std::string, TensorPtr> ByName(const Graph& graph, const std::vector<TensorPtr>& inputs) {

@@ -38,8 +38,14 @@ struct InputArguments {
   // Short spellings of single image settings; they go before both.
   std::vector<std::string> image_settings;
 };
-// -i, --shape, --preprocess and the flags that set one thing of it.
+// -i, --shape and those of AddPreprocessOptions.
 void AddInputOptions(CLI::App& app, InputArguments* arguments);
+// --preprocess, the flags that set one thing of it, and --audio.
+void AddPreprocessOptions(CLI::App& app, InputArguments* arguments);
+
+// The model's own settings, changed by the arguments'.
+Result<data::ImagePreprocess> ImageSettings(const Graph& graph, const InputArguments& arguments);
+Result<data::AudioPreprocess> AudioSettings(const Graph& graph, const InputArguments& arguments);
 
 struct PreparedInputs {
   // Of each run one tensor per input of the graph, in its order, null for states; more than one run for a

@@ -6,6 +6,7 @@ whet=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+export XDG_CACHE_HOME=$work/cache
 faults=0
 
 # expect STATUS PATTERN_OF_STDOUT PATTERN_OF_STDERR ARGUMENTS…
@@ -53,6 +54,21 @@ expect 0 '"max": 22' '^$' run model.txt -i a=1,2 -i b=10,20 -o sum.npz -o sum.np
 expect 0 'f32\[1,2\] +21 +42' '^$' run model.txt -i sum.npy -i b=10,20
 expect 0 'f32\[3,2\]' '^$' run model.txt -i random:3 --shape a=3x2
 
+expect 0 '"p99"' '^$' bench model.txt --runs 3 --json
+for field in model threads isa precision load_ms first_ms runs latency_ms mean p50 p95 p99 min max peak_rss_bytes \
+    arena_bytes weights_bytes; do
+  grep -q "\"$field\":" stdout || { echo "bench --json has no $field"; faults=$((faults + 1)); }
+done
+expect 0 'elementwise/.* +sum' '^$' bench model.txt --runs 3 --profile --trace trace.json --shape a=64x2
+grep -q '"traceEvents"' trace.json || { echo "bench --trace writes no trace"; faults=$((faults + 1)); }
+expect 0 ' on slow references|note ' '' bench model.txt --runs 3 --reference
+expect 2 '^$' 'avx9' bench model.txt --isa avx9
+expect 0 '1 values compared, 0 diverge' '^$' diff model.txt
+sed 's/Add/Sub/' model.txt >other.txt
+expect 1 "first is 'y'" '^whet diff: 1 of 1 values diverge' diff model.txt other.txt
+
+expect 0 'steps' '^$' inspect model.txt --shape a=3x2
+expect 0 'arena' '^$' inspect model.txt --shape a=3x2 --plan
 mkdir readonly && touch readonly/out.npz && chmod 500 readonly
 if ((EUID != 0)); then expect 1 '' 'readonly' run model.txt -i 1,2 -i 1,2 -o readonly/out.npz; fi
 expect 1 '' 'cannot' run model.txt -i 1,2 -i 1,2 -o no/such/folder/out.npz
