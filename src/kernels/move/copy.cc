@@ -122,8 +122,9 @@ Status Choose(Isa isa, int element_bytes, std::span<const int64_t> sizes,
     params->block_columns = std::min(columns, block);
     params->block_rows = std::clamp<int64_t>(block / params->block_columns, 1, rows);
   } else {
-    params->block_columns = std::min(columns, std::max(kTransposeSide, block / rows));
-    params->block_rows = std::min(rows, std::max(kTransposeSide, block / columns));
+    // Multiples of the side of any tile.
+    params->block_columns = std::min(columns, std::max(kTransposeSide, block / rows / 16 * 16));
+    params->block_rows = std::min(rows, std::max(kTransposeSide, block / columns / 16 * 16));
   }
   const std::optional<int64_t> units = UnitsOf(*params);
   if (!units) return Error(Code::kLimitExceeded, "copy has more elements than 64 bits count");

@@ -151,18 +151,26 @@ void Transpose(T* dst, const T* src, const Rectangle& at) {
     }
   }
   constexpr int64_t kTile = sizeof(T) == 4 ? kSide : 16;
-  for (int64_t c = 0; c < at.columns; c += kTile) {
+  const auto tile = [&](int64_t r, int64_t c) {
     const int64_t width = at.columns - c < kTile ? at.columns - c : kTile;
+    const int64_t height = at.rows - r < kTile ? at.rows - r : kTile;
+    T* to = dst + r * at.dst_row + c;
+    const T* from = src + r + c * at.src_column;
+    if (sizeof(T) == 4 && width == kTile && height == kTile) {
+      TransposeTile(reinterpret_cast<uint32_t*>(to), at.dst_row, reinterpret_cast<const uint32_t*>(from),
+                    at.src_column);
+    } else {
+      CopyStrided(to, from, {height, width, at.dst_row, 1, 1, at.src_column});
+    }
+  };
+  // Along the side whose lines are further apart, since that is where lines push each other out of the cache.
+  if (at.dst_row > at.src_column) {
     for (int64_t r = 0; r < at.rows; r += kTile) {
-      const int64_t height = at.rows - r < kTile ? at.rows - r : kTile;
-      T* to = dst + r * at.dst_row + c;
-      const T* from = src + r + c * at.src_column;
-      if (sizeof(T) == 4 && width == kTile && height == kTile) {
-        TransposeTile(reinterpret_cast<uint32_t*>(to), at.dst_row, reinterpret_cast<const uint32_t*>(from),
-                      at.src_column);
-      } else {
-        CopyStrided(to, from, {height, width, at.dst_row, 1, 1, at.src_column});
-      }
+      for (int64_t c = 0; c < at.columns; c += kTile) tile(r, c);
+    }
+  } else {
+    for (int64_t c = 0; c < at.columns; c += kTile) {
+      for (int64_t r = 0; r < at.rows; r += kTile) tile(r, c);
     }
   }
 }

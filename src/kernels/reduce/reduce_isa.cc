@@ -51,17 +51,6 @@ WHET_INLINE F32 LoadPartialOr(const float* p, int64_t n, float other) {
   return Select(lane < static_cast<int32_t>(n), LoadPartial(p, n), Set1(other));
 }
 
-// All lanes into the first.
-template <typename Terms>
-WHET_INLINE float Fold(F32 acc) {
-  float lanes[kLanes];
-  Store(lanes, acc);
-  for (int width = kLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) lanes[i] = Terms::Combine(Set1(lanes[i]), Set1(lanes[i + width]))[0];
-  }
-  return lanes[0];
-}
-
 // Calls body(offset) for each index of the reduced axes but the last.
 template <typename F>
 WHET_INLINE void ForEachOuter(const Params& p, F body) {
@@ -101,7 +90,8 @@ float Horizontal(const Params& p, const float* in, float shift) {
     for (; i + kLanes <= n; i += kLanes) acc[0] = Terms::Step(acc[0], Load(row + i), s);
     if (i < n) acc[1] = Terms::Step(acc[1], LoadPartialOr(row + i, n - i, Terms::kNeutral), s);
   });
-  return Fold<Terms>(Terms::Combine(Terms::Combine(acc[0], acc[1]), Terms::Combine(acc[2], acc[3])));
+  const F32 all = Terms::Combine(Terms::Combine(acc[0], acc[1]), Terms::Combine(acc[2], acc[3]));
+  return Fold(all, [](F32 a, F32 b) { return Terms::Combine(a, b); })[0];
 }
 
 // kVectors vectors of neighbouring outputs; `last` lanes of the last one count.

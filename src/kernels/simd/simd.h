@@ -191,19 +191,36 @@ WHET_INLINE F32 Floor(F32 a) {
 }
 WHET_INLINE F32 Ceil(F32 a) { return -Floor(-a); }
 
-WHET_INLINE float ReduceAdd(F32 a) {
+// Lane i becomes lane i ^ k, for a power of two k below kLanes.
+template <int k>
+WHET_INLINE F32 SwapLanes(F32 a) {
 #if defined(__AVX512F__)
-  return _mm512_reduce_add_ps(reinterpret_cast<__m512>(a));
+  return __builtin_shufflevector(a, a, 0 ^ k, 1 ^ k, 2 ^ k, 3 ^ k, 4 ^ k, 5 ^ k, 6 ^ k, 7 ^ k, 8 ^ k, 9 ^ k,
+                                 10 ^ k, 11 ^ k, 12 ^ k, 13 ^ k, 14 ^ k, 15 ^ k);
+#elif defined(__AVX2__)
+  return __builtin_shufflevector(a, a, 0 ^ k, 1 ^ k, 2 ^ k, 3 ^ k, 4 ^ k, 5 ^ k, 6 ^ k, 7 ^ k);
 #else
-  float sum = 0;
-  for (int i = 0; i < kLanes; ++i) sum += a[i];
-  return sum;
+  return __builtin_shufflevector(a, a, 0 ^ k, 1 ^ k, 2 ^ k, 3 ^ k);
 #endif
 }
+
+// combine(a, b), which may not depend on the order, over all lanes; in every lane.
+template <typename F>
+WHET_INLINE F32 Fold(F32 a, F combine) {
+#if defined(__AVX512F__)
+  a = combine(a, SwapLanes<8>(a));
+#endif
+#if defined(__AVX2__)
+  a = combine(a, SwapLanes<4>(a));
+#endif
+  a = combine(a, SwapLanes<2>(a));
+  return combine(a, SwapLanes<1>(a));
+}
+WHET_INLINE float ReduceAdd(F32 a) {
+  return Fold(a, [](F32 x, F32 y) { return x + y; })[0];
+}
 WHET_INLINE float ReduceMax(F32 a) {
-  float best = a[0];
-  for (int i = 1; i < kLanes; ++i) best = a[i] > best ? a[i] : best;
-  return best;
+  return Fold(a, [](F32 x, F32 y) { return Max(x, y); })[0];
 }
 
 }  // namespace whet::kernels::WHET_ISA
