@@ -61,6 +61,7 @@ WHET_INLINE void One(float x, Brain* y) {
   const uint32_t nan = (bits >> 16) | 0x40;
   y->bits = static_cast<uint16_t>(x == x ? rounded : nan);
 }
+#if !defined(__AVX2__)
 // The half's exponent and mantissa, moved into place, make a float that is 2^112 too small; infinity and NaN
 // need the rest of the exponent bits.
 WHET_INLINE void One(Half x, float* y) {
@@ -81,6 +82,7 @@ WHET_INLINE void One(float x, Half* y) {
   half = magnitude > 0x7f800000 ? 0x7e00 | ((magnitude >> 13) & 0x3ff) : half;
   y->bits = static_cast<uint16_t>(sign | half);
 }
+#endif
 
 template <typename From, typename To>
 void Loop(const void* input, void* output, int64_t begin, int64_t end) {

@@ -242,14 +242,17 @@ const char* Validate(const Claim& claim) {
   const size_t dims = static_cast<size_t>(params.dims);
   for (int i = 0; i <= params.inputs; ++i) {
     if (!TypeAllowed(params.type[i], i == 0)) return "elementwise: an operand's type is not supported";
-    if (!Fits({params.size, dims}, {params.stride[i], dims}, BitsOf(params.type[i]) / 8,
-              claim.operand_bytes[i])) {
+    const std::span<const int64_t> sizes(params.size, dims), strides(params.stride[i], dims);
+    const int64_t element_bytes = BitsOf(params.type[i]) / 8;
+    const uint64_t bytes = claim.operand_bytes[static_cast<size_t>(i)];
+    if (!(i == 0 ? FitsOnce(sizes, strides, element_bytes, bytes)
+                 : Fits(sizes, strides, element_bytes, bytes))) {
       return "elementwise: an operand is smaller than its view";
     }
   }
   constexpr int64_t kLargestSlot = int64_t{1} << 24;
   int64_t block = 0;
-  if (params.block_rows < 1 || params.block_columns < 1 || params.slot < kSlotSlack ||
+  if (!IsBlock(params.block_rows) || !IsBlock(params.block_columns) || params.slot < kSlotSlack ||
       params.slot > kLargestSlot || __builtin_mul_overflow(params.block_rows, params.block_columns, &block) ||
       block > params.slot - kSlotSlack ||
       (params.block_rows > 1 && params.block_columns != params.size[params.dims - 1])) {

@@ -140,13 +140,13 @@ const char* Validate(const Claim& claim) {
   if (p.dims < 2 || p.dims > kMaxDims) return "copy: wrong number of dimensions";
   if (claim.operand_bytes.size() != 2) return "copy: needs two operands";
   const std::span<const int64_t> sizes(p.size, static_cast<size_t>(p.dims));
-  if (!Fits(sizes, {p.dst_stride, sizes.size()}, p.element_bytes, claim.operand_bytes[0])) {
+  if (!FitsOnce(sizes, {p.dst_stride, sizes.size()}, p.element_bytes, claim.operand_bytes[0])) {
     return "copy: the output is too small";
   }
   if (!Fits(sizes, {p.src_stride, sizes.size()}, p.element_bytes, claim.operand_bytes[1], p.src_offset)) {
     return "copy: the input is too small";
   }
-  if (p.block_rows < 1 || p.block_columns < 1) return "copy: empty block";
+  if (!IsBlock(p.block_rows) || !IsBlock(p.block_columns)) return "copy: the block is out of range";
   const std::optional<int64_t> units = UnitsOf(p);
   if (!units || *units != claim.units) return "copy: wrong number of units";
   return nullptr;

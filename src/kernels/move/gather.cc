@@ -84,7 +84,7 @@ const char* Validate(const Claim& claim) {
   const int64_t data_strides[] = {p.data_outer_stride, p.data_slice_stride, 1};
   const int64_t index_sizes[] = {p.indices};
   const int64_t index_strides[] = {1};
-  if (!Fits(out_sizes, out_strides, 1, claim.operand_bytes[0])) return "gather: the output is too small";
+  if (!FitsOnce(out_sizes, out_strides, 1, claim.operand_bytes[0])) return "gather: the output is too small";
   if (!Fits(data_sizes, data_strides, 1, claim.operand_bytes[1])) return "gather: the data are too small";
   if (!Fits(index_sizes, index_strides, BitsOf(p.index_type) / 8, claim.operand_bytes[2])) {
     return "gather: the indices are too small";

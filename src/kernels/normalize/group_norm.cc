@@ -71,7 +71,7 @@ const char* Validate(const Claim& claim) {
     const uint64_t bytes = claim.operand_bytes[i];
     if (i >= 2 && bytes == 0) continue;
     const size_t first = i < 2 ? 0 : 2;
-    if (!Fits({sizes + first, 3 - first}, {strides + first, 3 - first}, 4, bytes)) {
+    if (!FitsOnce({sizes + first, 3 - first}, {strides + first, 3 - first}, 4, bytes)) {
       return "group norm: an operand is too small";
     }
   }

@@ -41,11 +41,11 @@ const char* Validate(const Claim& claim) {
   if (claim.operand_bytes.size() != 4) return "row norm: needs four operands";
   const int64_t sizes[] = {p.rows, p.size};
   const int64_t out_strides[] = {p.out_stride, 1}, in_strides[] = {p.in_stride, 1};
-  if (!Fits(sizes, out_strides, 4, claim.operand_bytes[0])) return "row norm: the output is too small";
-  if (!Fits(sizes, in_strides, 4, claim.operand_bytes[1])) return "row norm: the input is too small";
+  if (!FitsOnce(sizes, out_strides, 4, claim.operand_bytes[0])) return "row norm: the output is too small";
+  if (!FitsOnce(sizes, in_strides, 4, claim.operand_bytes[1])) return "row norm: the input is too small";
   for (size_t i : {2, 3}) {
     const uint64_t bytes = claim.operand_bytes[i];
-    if (bytes != 0 && !Fits({sizes + 1, 1}, {in_strides + 1, 1}, 4, bytes)) {
+    if (bytes != 0 && !FitsOnce({sizes + 1, 1}, {in_strides + 1, 1}, 4, bytes)) {
       return "row norm: scale or shift is too small";
     }
   }

@@ -46,7 +46,7 @@ const char* CheckDimension(int64_t size, int64_t out, int64_t kernel, int64_t st
 
 const char* Check(const Params& p) {
   if (p.mode < Mode::kMax || p.mode > Mode::kAverageIncludingPad) return "pool: unknown mode";
-  if (p.batch < 0 || p.channels < 0 || p.channel_block < 1) return "pool: a size is negative";
+  if (p.batch < 0 || p.channels < 0 || !IsBlock(p.channel_block)) return "pool: a size is out of range";
   if (const char* problem = CheckDimension(p.height, p.out_height, p.kernel_height, p.stride_height,
                                            p.dilation_height, p.pad_top, p.pad_bottom)) {
     return problem;
@@ -80,8 +80,8 @@ const char* Validate(const Claim& claim) {
   const int64_t out_strides[] = {p.out_batch_stride, p.out_row_stride, p.out_pixel_stride, 1};
   const int64_t in_sizes[] = {p.batch, p.height, p.width, p.channels};
   const int64_t in_strides[] = {p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, 1};
-  if (!Fits(out_sizes, out_strides, 4, claim.operand_bytes[0])) return "pool: the output is too small";
-  if (!Fits(in_sizes, in_strides, 4, claim.operand_bytes[1])) return "pool: the input is too small";
+  if (!FitsOnce(out_sizes, out_strides, 4, claim.operand_bytes[0])) return "pool: the output is too small";
+  if (!FitsOnce(in_sizes, in_strides, 4, claim.operand_bytes[1])) return "pool: the input is too small";
   const std::optional<int64_t> units = UnitsOf(p);
   if (!units || *units != claim.units) return "pool: wrong number of units";
   return nullptr;

@@ -24,7 +24,7 @@ bool SequenceFits(const Params& p, int64_t width, int64_t step_stride, int64_t b
   if (optional && bytes == 0) return true;
   const int64_t sizes[] = {p.steps, p.batch, width};
   const int64_t strides[] = {step_stride, batch_stride, 1};
-  return Fits(sizes, strides, sizeof(float), bytes);
+  return FitsOnce(sizes, strides, sizeof(float), bytes);
 }
 
 // [batch, hidden] or absent
@@ -32,7 +32,7 @@ template <typename Params>
 bool StateFits(const Params& p, uint64_t bytes) {
   const int64_t sizes[] = {p.batch, p.hidden};
   const int64_t strides[] = {p.hidden, 1};
-  return bytes == 0 || Fits(sizes, strides, sizeof(float), bytes);
+  return bytes == 0 || FitsOnce(sizes, strides, sizeof(float), bytes);
 }
 
 inline bool WeightsFit(int64_t gates, int64_t hidden, uint64_t bytes) {

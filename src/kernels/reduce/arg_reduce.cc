@@ -27,7 +27,7 @@ const char* Check(const Params& p) {
   if (p.smallest < 0 || p.smallest > 1 || p.last < 0 || p.last > 1) return "arg reduce: unknown kind";
   if (p.index_type != DType::kI32 && p.index_type != DType::kI64)
     return "arg reduce: indices must be i32 or i64";
-  if (p.outer < 0 || p.inner < 0 || p.inner_block < 1 || p.axis < 1 || p.axis > INT32_MAX) {
+  if (p.outer < 0 || p.inner < 0 || !IsBlock(p.inner_block) || p.axis < 1 || p.axis > INT32_MAX) {
     return "arg reduce: a size is out of range";
   }
   return nullptr;

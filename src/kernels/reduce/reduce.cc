@@ -96,7 +96,7 @@ const char* Validate(const Claim& claim) {
   if (p.kept_dims < 0 || p.kept_dims > kMaxDims || p.reduced_dims < 1 || p.reduced_dims > kMaxDims) {
     return "reduce: wrong number of dimensions";
   }
-  if (p.inner < 0 || p.inner_block < 1) return "reduce: a size is negative";
+  if (p.inner < 0 || !IsBlock(p.inner_block)) return "reduce: a size is out of range";
   if (p.horizontal != 0 && (p.inner != 1 || p.reduced_stride[p.reduced_dims - 1] != 1)) {
     return "reduce: a row is not contiguous";
   }
@@ -114,7 +114,8 @@ const char* Validate(const Claim& claim) {
   std::copy_n(p.reduced_size, reduced, sizes + kept + 1);
   std::copy_n(p.reduced_stride, reduced, strides + kept + 1);
   const size_t all = kept + 1 + reduced;
-  if (!Product({p.reduced_size, reduced}) || !Fits({sizes, all}, {strides, all}, 4, claim.operand_bytes[1])) {
+  if (!Product({p.reduced_size, reduced}) ||
+      !FitsOnce({sizes, all}, {strides, all}, 4, claim.operand_bytes[1])) {
     return "reduce: the input is too small";
   }
   const std::optional<int64_t> units = UnitsOf(p);

@@ -55,7 +55,7 @@ WHET_INLINE F32 LoadPartialOr(const float* p, int64_t n, float other) {
 template <typename F>
 WHET_INLINE void ForEachOuter(const Params& p, F body) {
   const int last = p.reduced_dims - 1;
-  for (int d = 0; d < last; ++d) {
+  for (int d = 0; d <= last; ++d) {
     if (p.reduced_size[d] == 0) return;
   }
   int64_t index[kMaxDims] = {};

@@ -68,10 +68,10 @@ const char* Validate(const Claim& claim) {
   const int64_t in_strides[] = {p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, 1};
   const int64_t y_sizes[] = {p.out_height, p.y_taps}, y_strides[] = {p.y_taps, 1};
   const int64_t x_sizes[] = {p.out_width, p.x_taps}, x_strides[] = {p.x_taps, 1};
-  if (!Fits(out_sizes, out_strides, 4, claim.operand_bytes[0])) return "resize: the output is too small";
-  if (!Fits(in_sizes, in_strides, 4, claim.operand_bytes[1])) return "resize: the input is too small";
-  if (!Fits(y_sizes, y_strides, sizeof(Tap), claim.operand_bytes[2]) ||
-      !Fits(x_sizes, x_strides, sizeof(Tap), claim.operand_bytes[3])) {
+  if (!FitsOnce(out_sizes, out_strides, 4, claim.operand_bytes[0])) return "resize: the output is too small";
+  if (!FitsOnce(in_sizes, in_strides, 4, claim.operand_bytes[1])) return "resize: the input is too small";
+  if (!FitsOnce(y_sizes, y_strides, sizeof(Tap), claim.operand_bytes[2]) ||
+      !FitsOnce(x_sizes, x_strides, sizeof(Tap), claim.operand_bytes[3])) {
     return "resize: a table of taps is too small";
   }
   const std::optional<uint64_t> scratch = ScratchOf(p);

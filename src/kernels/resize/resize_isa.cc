@@ -92,6 +92,7 @@ WHET_INLINE void CopyPixel(float* out, const float* in, int64_t channels) {
 
 void ResizeF32(const Args& args, int64_t begin, int64_t end) {
   const Params& p = *static_cast<const Params*>(args.params);
+  if (p.channels == 0) return;  // nothing, at strides that nobody checked
   const Tap* const y_table = static_cast<const Tap*>(args.operands[2]);
   const Tap* const x_table = static_cast<const Tap*>(args.operands[3]);
   for (int64_t unit = begin; unit < end; ++unit) {

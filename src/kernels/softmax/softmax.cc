@@ -25,7 +25,8 @@ constexpr int64_t kInnerBlock = 64;
 
 const char* Check(const Params& p) {
   if (p.logarithm != 0 && p.logarithm != 1) return "softmax: unknown kind";
-  if (p.outer < 0 || p.axis < 0 || p.inner < 0 || p.inner_block < 1) return "softmax: a size is negative";
+  if (p.outer < 0 || p.axis < 0 || p.inner < 0 || !IsBlock(p.inner_block))
+    return "softmax: a size is out of range";
   if (p.inner == 1 && p.axis > 1 && p.axis_stride != 1) return "softmax: a row is not contiguous";
   return nullptr;
 }
@@ -55,7 +56,7 @@ const char* Validate(const Claim& claim) {
   const int64_t sizes[] = {p.outer, p.axis, p.inner};
   const int64_t strides[] = {p.outer_stride, p.axis_stride, 1};
   for (uint64_t bytes : claim.operand_bytes) {
-    if (!Fits(sizes, strides, 4, bytes)) return "softmax: an operand is too small";
+    if (!FitsOnce(sizes, strides, 4, bytes)) return "softmax: an operand is too small";
   }
   const std::optional<int64_t> units = UnitsOf(p);
   if (!units || *units != claim.units) return "softmax: wrong number of units";

@@ -1,0 +1,227 @@
+// What a validate function lets through must run inside its operands: params are damaged at random, and those
+// that are still accepted are run between guards (and, in the sanitizer build, under AddressSanitizer).
+#include <algorithm>
+
+#include "kernels/convert/convert.h"
+#include "kernels/convert/quantize.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/move/copy.h"
+#include "kernels/move/gather.h"
+#include "kernels/move/pad.h"
+#include "kernels/normalize/group_norm.h"
+#include "kernels/normalize/row_norm.h"
+#include "kernels/pool/pool.h"
+#include "kernels/recurrent/gru.h"
+#include "kernels/recurrent/lstm.h"
+#include "kernels/recurrent/pack.h"
+#include "kernels/reduce/arg_reduce.h"
+#include "kernels/reduce/cumulative_sum.h"
+#include "kernels/reduce/reduce.h"
+#include "kernels/resize/resize.h"
+#include "kernels/softmax/softmax.h"
+#include "kernels/testing.h"
+
+namespace whet::kernels {
+namespace {
+
+// Replaces a few of the 1-, 4- or 8-byte fields that lie at multiples of their size.
+template <typename Params>
+void Damage(Params* params, std::mt19937& random) {
+  constexpr int64_t kValues[] = {-1, 0, 0,  1,  1,  2,   3,         4,         5,
+                                 7,  8, 16, 17, 33, 100, INT64_MAX, INT64_MIN, INT32_MAX};
+  auto* const bytes = reinterpret_cast<uint8_t*>(params);
+  for (size_t count = 1 + random() % 3; count > 0; --count) {
+    const size_t width = std::array<size_t, 4>{1, 4, 8, 8}[random() % 4];
+    const size_t at = random() % (sizeof(Params) / width) * width;
+    int64_t value = kValues[random() % std::size(kValues)];
+    if (width == 8 && random() % 3 == 0) {
+      // A neighbour of what was there, which is more likely to be let through.
+      std::memcpy(&value, bytes + at, 8);
+      value = static_cast<int64_t>(static_cast<uint64_t>(value) + random() % 5 - 2);
+    }
+    std::memcpy(bytes + at, &value, width);
+  }
+}
+
+// Operands of the sizes given, filled with small floats; returns how many damaged params were accepted.
+template <typename Params>
+int RunDamaged(const Choice& choice, const Params& good, const std::vector<uint64_t>& operand_bytes) {
+  std::mt19937 random(1);
+  int accepted = 0;
+  for (int round = 0; round < 3000; ++round) {
+    Params params = good;
+    if (round > 0) Damage(&params, random);
+    Claim claim{std::as_bytes(std::span(&params, 1)), operand_bytes, choice.units, choice.scratch_bytes};
+    // A wrong number of units would hide what else is wrong, so what might be the right one is tried, too.
+    const char* problem = choice.row->validate(claim);
+    for (int64_t units = 0; problem != nullptr && units < 40; ++units) {
+      claim.units = units;
+      problem = choice.row->validate(claim);
+    }
+    if (problem != nullptr) {
+      EXPECT_GT(round, 0) << problem;
+      continue;
+    }
+    ++accepted;
+    std::vector<GuardedBuffer<uint8_t>> operands;
+    for (uint64_t bytes : operand_bytes) {
+      operands.emplace_back(static_cast<int64_t>(bytes));
+      // As floats small, as integers anything.
+      for (size_t i = 0; i + 4 <= bytes; i += 4) {
+        const float x = static_cast<float>(random() % 2000) / 1000 - 1;
+        std::memcpy(operands.back().data() + i, &x, 4);
+      }
+    }
+    std::vector<void*> pointers;
+    for (auto& operand : operands) pointers.push_back(operand.size() > 0 ? operand.data() : nullptr);
+    GuardedBuffer<uint8_t> scratch(static_cast<int64_t>(choice.scratch_bytes));
+    choice.row->run({&params, pointers.data(), scratch.data()}, 0, claim.units);
+    for (auto& operand : operands) {
+      EXPECT_TRUE(operand.GuardsIntact()) << choice.row->name << " round " << round;
+    }
+    EXPECT_TRUE(scratch.GuardsIntact()) << choice.row->name << " round " << round;
+    if (testing::Test::HasFailure()) break;
+  }
+  return accepted;
+}
+
+TEST(HostileParams, Elementwise) {
+  using namespace elementwise;  // NOLINT
+  const int64_t dims[] = {6, 10, 7};
+  const View dense{DType::kF32, {70, 7, 1}};
+  const std::vector<View> inputs{{DType::kF32, {70, 7, 1}},
+                                 {DType::kF32, {0, 0, 1}},
+                                 {DType::kF32, {10, 1, 0}},
+                                 {DType::kBool, {1, 6, 60}}};
+  const Instruction program[] = {
+      {Op::kMulAdd, Input(0), Input(1), Input(2), 0, {}, 0, 0},
+      {Op::kTanh, elementwise::Result(0), 0, 0, 0, {}, 0, 0},
+      {Op::kWhere, Input(3), elementwise::Result(0), elementwise::Result(1), 0, {}, 0, 0}};
+  for (Isa isa : RunnableIsas()) {
+    Params params;
+    Choice choice;
+    ASSERT_TRUE(Choose(isa, dims, dense, inputs, {}, program, &params, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, params, {1680, 1680, 28, 240, 420}), 1);
+  }
+}
+
+TEST(HostileParams, Pool) {
+  for (Isa isa : RunnableIsas()) {
+    pool::Params p{};
+    p.mode = pool::Mode::kAverageIncludingPad;
+    p.batch = 2;
+    p.channels = p.in_pixel_stride = p.out_pixel_stride = 19;
+    p.height = p.width = 7;
+    p.out_height = p.out_width = 4;
+    p.kernel_height = p.kernel_width = 3;
+    p.stride_height = p.stride_width = 2;
+    p.dilation_height = p.dilation_width = 1;
+    p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = 1;
+    p.in_row_stride = 7 * 19;
+    p.in_batch_stride = 49 * 19;
+    p.out_row_stride = 4 * 19;
+    p.out_batch_stride = 16 * 19;
+    Choice choice;
+    ASSERT_TRUE(pool::Choose(isa, &p, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, p, {32 * 19 * 4, 98 * 19 * 4}), 1);
+  }
+}
+
+TEST(HostileParams, Moves) {
+  for (Isa isa : RunnableIsas()) {
+    for (bool transpose : {false, true}) {
+      copy::Params p;
+      Choice choice;
+      const std::vector<int64_t> dims{3, 20, 30}, dst{660, 33, 1},
+          src = transpose ? dst : std::vector<int64_t>{600, 1, 20};
+      ASSERT_TRUE(copy::Choose(isa, 4, dims, dst, src, 0, &p, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, p, {8000, 8000}), 1);
+    }
+  }
+  for (int mode = 0; mode < 5; ++mode) {
+    pad::Params p;
+    Choice choice;
+    const std::vector<int64_t> sizes{4, 5, 6, 3}, before{0, 1, 2, 0}, after{0, 2, 1, 0};
+    ASSERT_TRUE(pad::Choose(Isa::kPortable, static_cast<pad::Mode>(mode), 4, sizes, before, after, nullptr,
+                            &p, &choice)
+                    .ok());
+    EXPECT_GT(RunDamaged(choice, p, {4 * 8 * 9 * 3 * 4, 4 * 5 * 6 * 3 * 4}), 1);
+  }
+  gather::Params p{DType::kI32, {}, 3, 9, 5, 20, 180, 20, 100, 20, 0};
+  Choice choice;
+  ASSERT_TRUE(gather::Choose(Isa::kPortable, &p, &choice).ok());
+  EXPECT_GT(RunDamaged(choice, p, {300, 540, 20}), 1);
+}
+
+TEST(HostileParams, Resize) {
+  for (Isa isa : RunnableIsas()) {
+    const resize::Params p{2, 5, 4, 6, 8, 9, 2, 2, 120, 30, 5, 360, 45, 5};
+    Choice choice;
+    ASSERT_TRUE(resize::Choose(isa, p, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, p, {2880, 960, 128, 144}), 1);
+  }
+}
+
+TEST(HostileParams, RowsAndColumns) {
+  for (Isa isa : RunnableIsas()) {
+    Choice choice;
+    reduce::Params r;
+    for (int axes = 1; axes < 8; ++axes) {
+      const std::vector<int64_t> dims{4, 9, 21}, strides{189, 21, 1};
+      ASSERT_TRUE(reduce::Choose(isa, reduce::Op::kLogSumExp, dims, strides,
+                                 {(axes & 1) != 0, (axes & 2) != 0, (axes & 4) != 0}, &r, &choice)
+                      .ok());
+      EXPECT_GT(RunDamaged(choice, r, {4 * 9 * 21 * 4, 4 * 9 * 21 * 4}), 1);
+    }
+    for (int64_t inner : {1, 20}) {
+      softmax::Params s{0, 1.0f, 6, 35, inner, 35 * inner, inner, 0};
+      ASSERT_TRUE(softmax::Choose(isa, &s, &choice).ok());
+      const uint64_t bytes = static_cast<uint64_t>(6 * 35 * inner * 4);
+      EXPECT_GT(RunDamaged(choice, s, {bytes, bytes}), 1);
+      arg_reduce::Params a{0, 0, DType::kI64, {}, 6, 35, inner, 0};
+      ASSERT_TRUE(arg_reduce::Choose(isa, &a, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, a, {static_cast<uint64_t>(48 * inner), bytes}), 1);
+      cumulative_sum::Params c{0, 0, 6, 35, inner, 0};
+      ASSERT_TRUE(cumulative_sum::Choose(isa, &c, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, c, {bytes, bytes}), 1);
+    }
+    const row_norm::Params n{row_norm::Kind::kLayer, 1e-5f, 7, 37, 37, 37};
+    ASSERT_TRUE(row_norm::Choose(isa, n, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, n, {7 * 37 * 4, 7 * 37 * 4, 37 * 4, 37 * 4}), 1);
+    group_norm::Params g{1e-5f, 0, 2, 9, 30, 3, 270, 30, 0};
+    ASSERT_TRUE(group_norm::Choose(isa, &g, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, g, {2160, 2160, 120, 120}), 1);
+  }
+}
+
+TEST(HostileParams, Recurrent) {
+  for (Isa isa : RunnableIsas()) {
+    Choice choice;
+    const lstm::Params l{5, 2, 20, 0, 40, 20, 160, 80};
+    ASSERT_TRUE(lstm::Choose(isa, l, &choice).ok());
+    const uint64_t unit = static_cast<uint64_t>(recurrent::PackedSize(1, 20)) * 4;
+    EXPECT_GT(RunDamaged(choice, l, {800, 160, 160, 3200, 160, 160, 4 * unit}), 1);
+    const gru::Params g{5, 2, 20, 0, 1, 40, 20, 120, 60};
+    ASSERT_TRUE(gru::Choose(isa, g, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, g, {800, 160, 2400, 160, 2 * unit, unit, 80}), 1);
+  }
+}
+
+TEST(HostileParams, Conversions) {
+  for (Isa isa : RunnableIsas()) {
+    Choice choice;
+    convert::Params c;
+    ASSERT_TRUE(convert::Choose(isa, DType::kF32, DType::kF16, 333, &c, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, c, {666, 1332}), 1);
+    for (int64_t inner : {1, 11}) {
+      quantize::Params q{DType::kI8, 0, {}, 3, 5, inner, 0};
+      ASSERT_TRUE(quantize::Choose(isa, &q, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, q,
+                           {static_cast<uint64_t>(15 * inner), static_cast<uint64_t>(60 * inner), 20, 5}),
+                1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace whet::kernels
