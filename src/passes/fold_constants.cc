@@ -70,12 +70,20 @@ Status Fold(Graph& graph, Node& node) {
   return {};
 }
 
+// The other branch of an If whose condition is known: it need not even fit the shapes at hand.
+bool IsNeverTaken(const Node& node, const Graph& subgraph) {
+  if (!node.Is("If") || !node.input(0)->IsConstant()) return false;
+  const bool condition = *node.input(0)->constant()->view().as<uint8_t>() != 0;
+  return &subgraph != node.subgraphs[condition ? 0 : 1].get();
+}
+
 Result<int> FoldIn(Graph& graph) {
   int changes = 0;
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = **it;
     ++it;
     for (const auto& subgraph : node.subgraphs) {
+      if (IsNeverTaken(node, *subgraph)) continue;
       WHET_ASSIGN_OR_RETURN(const int inner, FoldIn(*subgraph));
       changes += inner;
     }

@@ -148,7 +148,12 @@ for (const model of models) {
 for (const { model, problems, remarks } of results) {
   const lines = [...problems, ...remarks];
   if (lines.length) console.log(`\n${model}`);
-  for (const line of lines) console.log(`  ${line}`);
+  // The same error in every run of a model is shown once.
+  const messages = lines.map((line) => line.split('\n')[0].replace(/^[\w-]+: /, ''));
+  lines.forEach((line, i) => {
+    const alike = messages.filter((m) => m === messages[i]).length - 1;
+    if (messages.indexOf(messages[i]) === i) console.log(`  ${line}${alike ? `\n    and likewise in ${alike} more runs` : ''}`);
+  });
 }
 const agreeing = results.filter((r) => r.verdict.startsWith('agrees')).length;
 console.log(`\n${agreeing} of ${results.length} models agree; ${models.length - results.length} not compared`);
