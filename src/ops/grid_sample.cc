@@ -184,7 +184,7 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
       return Error(Code::kUnsupported, "GridSample of anything but images needs opset 20");
     }
     const std::string_view mode = attributes.String("mode", "linear");
-    if (mode != "nearest") attributes.Set("mode", std::string(mode == "cubic" ? "bicubic" : "bilinear"));
+    if (attributes.Has("mode") && mode != "nearest") attributes.Set("mode", std::string(mode == "cubic" ? "bicubic" : "bilinear"));
   }
   sink.Node("GridSample", {sink.ChannelsFirst(node.input(kX)), sink.NameOf(node.input(kGrid))},
             {sink.DefineFromChannelsFirst(node.output())}, attributes);

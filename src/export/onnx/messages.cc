@@ -75,6 +75,10 @@ void FillValueInfo(const std::string& name, const Type& type, onnx::ValueInfoPro
     } else if (!dim.symbol.empty()) {
       entry->set_dim_param(dim.symbol);
     }
+    // ONNX has no place for bounds; this one others ignore.
+    if (!dim.known() && (dim.lo > 0 || dim.bounded())) {
+      entry->set_denotation(std::to_string(dim.lo) + ".." + (dim.bounded() ? std::to_string(dim.hi) : ""));
+    }
   }
 }
 

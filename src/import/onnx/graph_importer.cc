@@ -3,6 +3,7 @@
 #include <onnx/onnx_pb.h>
 
 #include <algorithm>
+#include <charconv>
 
 #include "import/onnx/node_order.h"
 #include "ir/infer.h"
@@ -46,6 +47,36 @@ int SubgraphIndex(std::string_view attribute) {
   return -1;
 }
 
+// "2..16" or "2..", as the exporter notes bounds; anything else says nothing of the size.
+void ReadBounds(std::string_view text, Dim* dim) {
+  if (text.empty() || dim->known()) return;
+  const char* end = text.data() + text.size();
+  int64_t lo = 0;
+  int64_t hi = Dim::kUnbounded;
+  auto [at, error] = std::from_chars(text.data(), end, lo);
+  if (error != std::errc() || !std::string_view(at, static_cast<size_t>(end - at)).starts_with("..")) return;
+  at += 2;
+  if (at != end) {
+    const auto [last, bad] = std::from_chars(at, end, hi);
+    if (bad != std::errc() || last != end) return;
+  }
+  if (lo < 0 || hi < lo || hi > Dim::kUnbounded) return;
+  dim->lo = lo;
+  dim->hi = hi;
+}
+
+// Where the Graph had a value only channels last, the exporter added one with this ending; the transposes of
+// import functions have taken its place, so that nobody reads it.
+void RemoveAddedTransposes(Graph& graph) {
+  for (Node* node : graph.NodeList()) {
+    for (const auto& subgraph : node->subgraphs) RemoveAddedTransposes(*subgraph);
+    if (node->Is("Transpose") && node->output()->name().ends_with(":channels_first") &&
+        node->output()->uses().empty() && !graph.IsLive(node->output())) {
+      graph.RemoveNode(node);
+    }
+  }
+}
+
 }  // namespace
 
 Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
@@ -63,6 +94,7 @@ Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
   WHET_RETURN_IF_ERROR(ImportGraph(*model_.mutable_graph(), scope, {}));
   if (!unsupported_.empty()) return UnsupportedError();
   WHET_RETURN_IF_ERROR(KeepOutputNames(model_.graph(), scope));
+  if (exported_) RemoveAddedTransposes(*graph_);
   SettleNames();
   for (const auto& entry : model_.metadata_props()) graph_->metadata[entry.key()] = entry.value();
   WHET_RETURN_IF_ERROR(VerifyGraph(*graph_));
@@ -372,6 +404,7 @@ Type OnnxGraphImporter::ReadType(const onnx::TypeProto& proto, std::string* what
         } else {
           type.dims.emplace_back();
         }
+        ReadBounds(dim.denotation(), &type.dims.back());
       }
     }
   }
@@ -396,6 +429,9 @@ Status OnnxGraphImporter::ImportInputs(const onnx::GraphProto& proto, Scope& sco
     if (type.dtype == DType::kUndefined && static_cast<size_t>(i) < input_types.size()) {
       type.dtype = input_types[static_cast<size_t>(i)].dtype;
     }
+    // What a subgraph is given may change its size from one iteration to the next, whatever the file
+    // declares.
+    if (!input_types.empty()) std::fill(type.dims.begin(), type.dims.end(), Dim());
     if (type.dtype == DType::kUndefined && scope.outer == nullptr) {
       return Error(Code::kBadFile, "input '%s' has no element type", input.name().c_str());
     }
