@@ -10,9 +10,8 @@ enum Input : size_t { kX, kLength, kAxis };
 Status Infer(InferContext& context) {
   const Type& x = context.input(kX);
   const bool one_sided = context.attributes().Int("onesided") != 0;
-  if (one_sided && context.attributes().Int("inverse") != 0) {
-    return Error(Code::kUnsupported, "an inverse transform of one side");
-  }
+  // The inverse of one side gives the real signal.
+  const bool to_real = one_sided && context.attributes().Int("inverse") != 0;
   if (!x.ranked) {
     context.SetOutput(0, x);
     return {};
@@ -22,7 +21,7 @@ Status Infer(InferContext& context) {
     return Error(Code::kBadFile, "the input %s must end in a dimension of 1 (real) or 2 (complex)",
                  ToString(x).c_str());
   }
-  dims.back() = Dim(2);
+  dims.back() = Dim(to_real ? 1 : 2);
   std::vector<int64_t> values;
   if (context.HasInput(kAxis) && !context.IntValues(kAxis, &values)) {
     for (size_t i = 0; i + 1 < dims.size(); ++i) dims[i] = Dim();
@@ -41,8 +40,11 @@ Status Infer(InferContext& context) {
     if (known && values[0] < 1)
       return Error(Code::kBadFile, "dft_length is %lld", static_cast<long long>(values[0]));
     dim = known ? Dim(values[0]) : Dim();
+  } else if (to_real) {
+    dim = (dim - 1) * Dim(2);
+    dim.lo = std::max<int64_t>(0, dim.lo);
   }
-  if (one_sided) dim = FloorDiv(dim, 2) + Dim(1);
+  if (one_sided && !to_real) dim = FloorDiv(dim, 2) + Dim(1);
   context.SetOutput(0, Type(x.dtype, std::move(dims)));
   return {};
 }
@@ -51,9 +53,11 @@ Status Reference(ReferenceContext& context) {
   const Shape& xs = context.input(kX).shape;
   const Shape& ys = context.output(0).shape;
   const bool inverse = context.attributes().Int("inverse") != 0;
+  const bool to_real = inverse && context.attributes().Int("onesided") != 0;
   const int64_t given = context.HasInput(kAxis) ? LoadInt(context.input(kAxis), 0) : -2;
   const int axis = NormalizeAxis(given, xs.rank());
-  const int64_t length = context.HasInput(kLength) ? LoadInt(context.input(kLength), 0) : xs[axis];
+  int64_t length = to_real ? ys[axis] : xs[axis];
+  if (context.HasInput(kLength)) length = LoadInt(context.input(kLength), 0);
   int64_t outer = 1, inner = 1;
   for (int i = 0; i < axis; ++i) outer *= xs[i];
   for (int i = axis + 1; i + 1 < xs.rank(); ++i) inner *= xs[i];
@@ -64,16 +68,21 @@ Status Reference(ReferenceContext& context) {
   std::vector<std::complex<double>> signal(static_cast<size_t>(length));
   for (int64_t o = 0; o < outer; ++o) {
     for (int64_t i = 0; i < inner; ++i) {
-      for (int64_t t = 0; t < length; ++t) {
+      const auto value = [&](int64_t t) -> std::complex<double> {
+        if (t >= xs[axis]) return 0;
         const int64_t at = ((o * xs[axis] + t) * inner + i) * parts;
-        signal[static_cast<size_t>(t)] =
-            t < xs[axis] ? std::complex<double>(x[at], parts == 2 ? x[at + 1] : 0) : 0;
+        return {x[at], parts == 2 ? x[at + 1] : 0};
+      };
+      for (int64_t t = 0; t < length; ++t) {
+        // Of a real signal's transform the other side is the mirror image.
+        const bool mirrored = to_real && t > length / 2;
+        signal[static_cast<size_t>(t)] = mirrored ? std::conj(value(length - t)) : value(t);
       }
       for (int64_t k = 0; k < ys[axis]; ++k) {
-        const std::complex<double> value = fourier.Coefficient(signal, k);
-        const int64_t at = ((o * ys[axis] + k) * inner + i) * 2;
-        y[at] = value.real();
-        y[at + 1] = value.imag();
+        const std::complex<double> result = fourier.Coefficient(signal, k);
+        const int64_t at = ((o * ys[axis] + k) * inner + i) * ys.back();
+        y[at] = result.real();
+        if (ys.back() == 2) y[at + 1] = result.imag();
       }
     }
   }

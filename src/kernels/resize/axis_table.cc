@@ -75,7 +75,7 @@ std::vector<Tap> AxisTable(const Axis& axis, int64_t* taps) {
       const double position = first + static_cast<double>(k);
       const bool outside = position < 0 || position > static_cast<double>(axis.size - 1);
       double weight = Kernel(axis, (position - x) * stretch);
-      if (outside && (axis.exclude_outside || axis.antialias)) weight = 0;
+      if (outside && axis.exclude_outside) weight = 0;
       weights[static_cast<size_t>(k)] = weight;
       sum += weight;
     }

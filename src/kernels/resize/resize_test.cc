@@ -145,8 +145,8 @@ TEST(AxisTable, CubicAndAntialias) {
               (-27.0 * 3 + 225.0 * 4 + 67.0 * 4 + -9.0 * 4) / 256});
   axis.interpolation = Interpolation::kLinear;
   axis.antialias = true;
-  // Halving: the triangle reaches over four inputs, at distances 1/4 and 3/4.
-  ExpectAxis(axis, 4, 2, {(3.0 * 1 + 3 * 2 + 1 * 3) / 7, (1.0 * 2 + 3 * 3 + 3 * 4) / 7});
+  // Halving: the triangle reaches over four inputs, at distances 1/4 and 3/4; the ends are repeated.
+  ExpectAxis(axis, 4, 2, {(4.0 * 1 + 3 * 2 + 1 * 3) / 8, (1.0 * 2 + 3 * 3 + 4 * 4) / 8});
 }
 
 TEST(Resize, IndicesOutOfRangeStayInside) {
