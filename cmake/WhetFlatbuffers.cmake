@@ -1,7 +1,7 @@
 # whet_flatbuffers(FOLDER SCHEMA [FLAG…])
 #
 # Generates SCHEMA's C++ header NAME_generated.h with flatc (and further flags) and makes it visible to the sources of the
-# library whet_FOLDER, which must exist.
+# library whet_FOLDER, which must exist, and of its test program.
 function(whet_flatbuffers folder schema)
   find_program(FLATC flatc REQUIRED)
   find_path(FLATBUFFERS_INCLUDE flatbuffers/flatbuffers.h REQUIRED NO_CMAKE_FIND_ROOT_PATH)
@@ -18,4 +18,7 @@ function(whet_flatbuffers folder schema)
     DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${schema} VERBATIM)
   target_sources(whet_${folder} PRIVATE ${header})
   target_include_directories(whet_${folder} SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR} ${FLATBUFFERS_INCLUDE})
+  if(TARGET whet_${folder}_test)
+    target_include_directories(whet_${folder}_test SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR} ${FLATBUFFERS_INCLUDE})
+  endif()
 endfunction()

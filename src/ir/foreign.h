@@ -41,6 +41,10 @@ struct ForeignNode {
     results[i] = value;
   }
 
+  // TFLite: input i is a variable that keeps its value between runs; `value` is its new one.
+  std::map<size_t, Value*> variables;
+  void SetVariable(size_t i, Value* value) { variables[i] = value; }
+
   // The error for what this node asks and Whet cannot do; the importer adds where.
   Status Unsupported(std::string what) const { return {Code::kUnsupported, std::move(what)}; }
 };

@@ -89,10 +89,11 @@ void AddUse(std::vector<Use>& uses, Node* node, size_t input) {
 }
 
 void RemoveUse(std::vector<Use>& uses, const Node* node, size_t input) {
-  const auto it = std::find_if(uses.begin(), uses.end(), [&](const Use& use) {
+  // From the end: graphs are taken apart from their end, and a value may have very many uses.
+  const auto it = std::find_if(uses.rbegin(), uses.rend(), [&](const Use& use) {
     return use.node == node && use.input == static_cast<int>(input);
   });
-  if (it != uses.end()) uses.erase(it);
+  if (it != uses.rend()) uses.erase(std::prev(it.base()));
 }
 
 }  // namespace

@@ -39,6 +39,7 @@ struct OnnxSpelling {
 struct TfliteSpelling {
   std::string_view builtin;  // "CONV_2D"; a custom operator is "CUSTOM:Name"
   Status (*import)(ForeignNode& node, GraphBuilder& builder) = nullptr;
+  int inputs = 1;  // so many are present when `import` is called; later ones may be missing
 };
 
 struct OpDef {

@@ -17,6 +17,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Abs", 6}};
+constexpr TfliteSpelling kTflite[] = {{"ABS"}};
 
 }  // namespace
 
@@ -29,6 +30,7 @@ const OpDef op_abs = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -18,7 +18,7 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Add", 1, 6, "", ImportLegacyBroadcast}, {"Add", 7}};
-constexpr TfliteSpelling kTflite[] = {{"ADD", ImportTflite}};
+constexpr TfliteSpelling kTflite[] = {{"ADD", ImportTflite, 2}};
 
 }  // namespace
 

@@ -11,6 +11,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"And", 1, 6, "", ImportLegacyBroadcast}, {"And", 7}};
+constexpr TfliteSpelling kTflite[] = {{"LOGICAL_AND"}};
 
 }  // namespace
 
@@ -23,6 +24,7 @@ const OpDef op_and = {
     .infer = InferBroadcastToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,4 +1,6 @@
 #include "ops/pool_common.h"
+#include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -56,6 +58,12 @@ Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
 }
 Status ExportOnnx(const Node& node, OnnxSink& sink) { return ExportPool("AveragePool", node, sink); }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(Value * y, EmitTflitePool("AveragePool", node, builder, node.input(0)));
+  node.SetResult(0, ApplyTfliteActivation(node, builder, y));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"kernel_shape", AttributeKind::kInts, true}, {"strides", AttributeKind::kInts},
     {"dilations", AttributeKind::kInts},          {"pads", AttributeKind::kInts},
@@ -63,6 +71,7 @@ constexpr AttributeDef kAttributes[] = {
     {"count_include_pad", AttributeKind::kInt},
 };
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "AveragePool", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"AVERAGE_POOL_2D", ImportTflite}};
 
 }  // namespace
 
@@ -76,6 +85,7 @@ const OpDef op_average_pool = {
     .infer = InferPool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -8,6 +8,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"BitwiseXor", 18}};
+constexpr TfliteSpelling kTflite[] = {{"BITWISE_XOR"}};
 
 }  // namespace
 
@@ -20,6 +21,7 @@ const OpDef op_bitwise_xor = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ir/op_def.h"
 #include "ops/cast_common.h"
 #include "ops/onnx_dtype_common.h"
@@ -24,10 +25,17 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0,
+                 builder.Emit("Cast", {node.input(0)}, {{"to", OnnxFromDType(node.output_types[0].dtype)}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"to", AttributeKind::kInt, true},
                                         {"saturate", AttributeKind::kInt},
                                         {"round_mode", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{"Cast", 6}};
+constexpr TfliteSpelling kTflite[] = {{"CAST", ImportTflite}};
 
 }  // namespace
 
@@ -41,6 +49,7 @@ const OpDef op_cast = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Ceil", 6}};
+constexpr TfliteSpelling kTflite[] = {{"CEIL"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_ceil = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -42,7 +43,21 @@ Status ImportAttributes(ForeignNode& node, GraphBuilder& builder) {
   return EmitAs("Clip", node, builder, {node.input(0), low, high});
 }
 
+Status ImportLimits(double low, double high, ForeignNode& node, GraphBuilder& builder) {
+  const DType dtype = node.input(0)->type.dtype;
+  node.SetResult(
+      0, builder.Emit("Clip", {node.input(0), builder.Scalar(low, dtype), builder.Scalar(high, dtype)}));
+  return builder.TakeStatus();
+}
+Status ImportRelu6(ForeignNode& node, GraphBuilder& builder) { return ImportLimits(0, 6, node, builder); }
+Status ImportReluN1To1(ForeignNode& node, GraphBuilder& builder) {
+  return ImportLimits(-1, 1, node, builder);
+}
+Status ImportRelu0To1(ForeignNode& node, GraphBuilder& builder) { return ImportLimits(0, 1, node, builder); }
+
 constexpr OnnxSpelling kOnnx[] = {{"Clip", 6, 10, "", ImportAttributes}, {"Clip", 11}};
+constexpr TfliteSpelling kTflite[] = {
+    {"RELU6", ImportRelu6}, {"RELU_N1_TO_1", ImportReluN1To1}, {"RELU_0_TO_1", ImportRelu0To1}};
 
 }  // namespace
 
@@ -55,6 +70,7 @@ const OpDef op_clip = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -71,8 +72,23 @@ Status ImportDefaultAxis(ForeignNode& node, GraphBuilder& builder) {
   return EmitAs("Concat", node, builder, node.inputs);
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* joined = builder.Emit("Concat", node.inputs, {{"axis", node.attributes.Int("axis")}});
+  node.SetResult(0, ApplyTfliteActivation(node, builder, joined));
+  return builder.TakeStatus();
+}
+
+Status ImportPack(ForeignNode& node, GraphBuilder& builder) {
+  const int64_t axis = node.attributes.Int("axis");
+  std::vector<Value*> parts;
+  for (Value* input : node.inputs) parts.push_back(builder.Emit("Unsqueeze", {input, builder.Ints({axis})}));
+  node.SetResult(0, builder.Emit("Concat", parts, {{"axis", axis}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt, true}};
 constexpr OnnxSpelling kOnnx[] = {{"Concat", 1, 3, "", ImportDefaultAxis}, {"Concat", 4}};
+constexpr TfliteSpelling kTflite[] = {{"CONCATENATION", ImportTflite}, {"PACK", ImportPack}};
 
 }  // namespace
 
@@ -86,6 +102,7 @@ const OpDef op_concat = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,7 @@
 #include "ops/activation_common.h"
 #include "ops/conv_import_common.h"
+#include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -153,6 +155,48 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return more ? ExportEpilogue(node, sink, sum, kResidual, true, result) : Status();
 }
 
+Status EmitTflite(ForeignNode& node, GraphBuilder& builder, Value* w, int64_t group) {
+  Value* x = node.input(0);
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w->type));
+  WHET_ASSIGN_OR_RETURN(Attributes attributes, TfliteWindow(node, x, kernel));
+  if (group != 1) attributes.Set("group", group);
+  Value* y = builder.Emit("Conv", {x, w, TfliteBias(node, 2)}, std::move(attributes));
+  node.SetResult(0, ApplyTfliteActivation(node, builder, y));
+  return builder.TakeStatus();
+}
+
+// Weights [O, h, w, I]; fewer input channels than the input has make groups.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const Type& x = node.input(0)->type;
+  const Type& w = node.input(1)->type;
+  if (w.rank() != 4 || x.rank() != 4)
+    return Error(Code::kBadFile, "input and weights must have 4 dimensions");
+  int64_t group = 1;
+  if (x.dims[3].known() && w.dims[3].known() && w.dims[3].lo > 0 && x.dims[3].lo % w.dims[3].lo == 0) {
+    group = x.dims[3].lo / w.dims[3].lo;
+  }
+  return EmitTflite(node, builder, node.input(1), group);
+}
+
+// Weights [1, h, w, I * multiplier].
+Status ImportDepthwise(ForeignNode& node, GraphBuilder& builder) {
+  const Type& x = node.input(0)->type;
+  if (node.input(1)->type.rank() != 4 || x.rank() != 4 || !x.dims[3].known()) {
+    return Error(Code::kBadFile, "input and weights must have 4 dimensions, and the channels must be known");
+  }
+  Value* w = TransposeWeights(builder, node.input(1), {3, 1, 2, 0});
+  WHET_RETURN_IF_ERROR(builder.TakeStatus());
+  return EmitTflite(node, builder, w, x.dims[3].lo);
+}
+
+// Weights [d, h, w, I, O].
+Status ImportConv3D(ForeignNode& node, GraphBuilder& builder) {
+  if (node.input(1)->type.rank() != 5) return Error(Code::kBadFile, "the weights must have 5 dimensions");
+  Value* w = TransposeWeights(builder, node.input(1), {4, 0, 1, 2, 3});
+  WHET_RETURN_IF_ERROR(builder.TakeStatus());
+  return EmitTflite(node, builder, w, 1);
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"strides", AttributeKind::kInts}, {"dilations", AttributeKind::kInts},
     {"pads", AttributeKind::kInts},    {"auto_pad", AttributeKind::kString},
@@ -160,6 +204,8 @@ constexpr AttributeDef kAttributes[] = {
     {"alpha", AttributeKind::kFloat},  {"beta", AttributeKind::kFloat},
 };
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Conv", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {
+    {"CONV_2D", ImportTflite, 2}, {"DEPTHWISE_CONV_2D", ImportDepthwise, 2}, {"CONV_3D", ImportConv3D, 2}};
 
 }  // namespace
 
@@ -174,6 +220,7 @@ const OpDef op_conv = {
     .reference = Reference,
     .macs = Macs,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -1,5 +1,11 @@
+#include <algorithm>
+#include <array>
+#include <cstring>
+
 #include "ops/activation_common.h"
 #include "ops/conv_import_common.h"
+#include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -271,6 +277,60 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return more ? ExportEpilogue(node, sink, sum, kResidual, true, result) : Status();
 }
 
+// The output's size is given. What the window reaches beyond it is cut, half at each side; what it does not
+// reach is added at the end.
+Status EmitTflite(ForeignNode& node, GraphBuilder& builder, Value* x, Value* w, Value* bias, bool same,
+                  std::array<int64_t, 2> strides, std::array<int64_t, 2> sizes) {
+  if (x->type.rank() != 4 || w->type.rank() != 4)
+    return Error(Code::kBadFile, "input and weights must have 4 dimensions");
+  if (strides[0] < 1 || strides[1] < 1) return Error(Code::kBadFile, "a stride is below 1");
+  std::vector<int64_t> pads(4), output_padding(2);
+  for (size_t i = 0; i < 2; ++i) {
+    const Dim& size = x->type.dims[i + 1];
+    const Dim& kernel = w->type.dims[i + 1];
+    if (!kernel.known()) return node.Unsupported("weights of unknown shape");
+    int64_t total = same ? kernel.lo - strides[i] : 0;
+    if (sizes[i] >= 0) {
+      if (!size.known()) return node.Unsupported("an output size while the input's is not known");
+      total = SaturatingMul(size.lo - 1, strides[i]) + kernel.lo - sizes[i];
+    }
+    pads[i] = std::max<int64_t>(total, 0) / 2;
+    pads[i + 2] = std::max<int64_t>(total, 0) - pads[i];
+    output_padding[i] = std::max<int64_t>(-total, 0);
+  }
+  Attributes attributes = {{"strides", std::vector<int64_t>(strides.begin(), strides.end())}, {"pads", pads}};
+  if (output_padding[0] != 0 || output_padding[1] != 0) attributes.Set("output_padding", output_padding);
+  Value* y = builder.Emit("ConvTranspose", {x, w, bias}, std::move(attributes));
+  node.SetResult(0, ApplyTfliteActivation(node, builder, y));
+  return builder.TakeStatus();
+}
+
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  std::array<int64_t, 2> sizes = {-1, -1};
+  if (node.input(0)->IsConstant()) {
+    WHET_ASSIGN_OR_RETURN(const auto shape, TfliteConstantInts(node, 0, "the output's shape"));
+    if (shape.size() != 4) return Error(Code::kBadFile, "the output's shape has %zu entries", shape.size());
+    sizes = {shape[1], shape[2]};
+  } else if (node.output_types[0].IsStatic() && node.output_types[0].rank() == 4) {
+    sizes = {node.output_types[0].dims[1].lo, node.output_types[0].dims[2].lo};
+  }
+  return EmitTflite(node, builder, node.input(2), node.input(1), TfliteBias(node, 3),
+                    node.attributes.String("padding", "SAME") == "SAME",
+                    {node.attributes.Int("stride_h"), node.attributes.Int("stride_w")}, sizes);
+}
+
+// MediaPipe's operator. Its options are three 32-bit integers: padding (1 same, 2 valid), stride_w, stride_h.
+Status ImportMediapipe(ForeignNode& node, GraphBuilder& builder) {
+  const std::string_view options = node.attributes.String("custom_options");
+  int32_t values[3];
+  if (options.size() < sizeof(values))
+    return Error(Code::kBadFile, "its options have %zu bytes", options.size());
+  std::memcpy(values, options.data(), sizeof(values));
+  if (values[0] != 1 && values[0] != 2) return node.Unsupported(Format("padding %d", values[0]));
+  return EmitTflite(node, builder, node.input(0), node.input(1), TfliteBias(node, 2), values[0] == 1,
+                    {values[2], values[1]}, {-1, -1});
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"strides", AttributeKind::kInts}, {"dilations", AttributeKind::kInts},
     {"pads", AttributeKind::kInts},    {"output_padding", AttributeKind::kInts},
@@ -278,6 +338,8 @@ constexpr AttributeDef kAttributes[] = {
     {"alpha", AttributeKind::kFloat},  {"beta", AttributeKind::kFloat},
 };
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "ConvTranspose", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"TRANSPOSE_CONV", ImportTflite, 3},
+                                      {"CUSTOM:Convolution2DTransposeBias", ImportMediapipe, 2}};
 
 }  // namespace
 
@@ -293,6 +355,7 @@ const OpDef op_conv_transpose = {
     .reference = Reference,
     .macs = Macs,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Cos", 7}};
+constexpr TfliteSpelling kTflite[] = {{"COS"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_cos = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

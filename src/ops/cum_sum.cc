@@ -1,5 +1,6 @@
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -34,8 +35,16 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("CumSum", {node.input(0), TfliteInts(builder, node.input(1))},
+                                 {{"exclusive", node.attributes.Int("exclusive")},
+                                  {"reverse", node.attributes.Int("reverse")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"exclusive", AttributeKind::kInt}, {"reverse", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"CumSum", 11}};
+constexpr TfliteSpelling kTflite[] = {{"CUMSUM", ImportTflite, 2}};
 
 }  // namespace
 
@@ -49,6 +58,7 @@ const OpDef op_cum_sum = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

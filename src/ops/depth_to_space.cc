@@ -1,5 +1,6 @@
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -51,9 +52,60 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return ExportChannelsFirst("DepthToSpace", node, sink);
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(
+      0, builder.Emit("DepthToSpace", {node.input(0)},
+                      {{"blocksize", node.attributes.Int("block_size")}, {"mode", std::string("DCR")}}));
+  return builder.TakeStatus();
+}
+
+// [b1 … bk N, S1 … Sk, rest] becomes [N, S1 b1 … Sk bk, rest], cut at the borders.
+Status ImportBatchToSpace(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(const auto block, TfliteConstantInts(node, 1, "the block shape"));
+  WHET_ASSIGN_OR_RETURN(const auto pairs, TfliteConstantInts(node, 2, "the crops"));
+  const Type& x = node.input(0)->type;
+  const size_t k = block.size();
+  if (!x.IsStatic() || pairs.size() != 2 * k || static_cast<size_t>(x.rank()) < k + 1 || k == 0 ||
+      x.rank() + k > kMaxRank) {
+    return node.Unsupported("an input of open shape, or more dimensions than there are");
+  }
+  const auto rank = static_cast<size_t>(x.rank());
+  int64_t batch = x.dims[0].lo;
+  for (int64_t b : block) {
+    if (b < 1 || batch % b != 0) return Error(Code::kBadFile, "the batch is not cut evenly by the block");
+    batch /= b;
+  }
+  std::vector<int64_t> split(block.begin(), block.end()), perm = {static_cast<int64_t>(k)}, joined = {batch},
+                                                          starts, ends, axes;
+  split.push_back(batch);
+  for (size_t i = 0; i < k; ++i) {
+    split.push_back(x.dims[i + 1].lo);
+    perm.insert(perm.end(), {static_cast<int64_t>(k + 1 + i), static_cast<int64_t>(i)});
+    joined.push_back(SaturatingMul(x.dims[i + 1].lo, block[i]));
+    if (pairs[2 * i] < 0 || pairs[2 * i + 1] < 0 || joined.back() < pairs[2 * i] + pairs[2 * i + 1]) {
+      return Error(Code::kBadFile, "the crops are larger than the dimension");
+    }
+    starts.push_back(pairs[2 * i]);
+    ends.push_back(joined.back() - pairs[2 * i + 1]);
+    axes.push_back(static_cast<int64_t>(i + 1));
+  }
+  for (size_t i = k + 1; i < rank; ++i) {
+    perm.push_back(static_cast<int64_t>(split.size()));
+    split.push_back(x.dims[i].lo);
+    joined.push_back(x.dims[i].lo);
+  }
+  Value* moved = builder.Transpose(builder.Emit("Reshape", {node.input(0), builder.Ints(split)}), perm);
+  Value* whole = builder.Emit("Reshape", {moved, builder.Ints(joined)});
+  node.SetResult(
+      0, builder.Emit("Slice", {whole, builder.Ints(starts), builder.Ints(ends), builder.Ints(axes)}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"blocksize", AttributeKind::kInt, true},
                                         {"mode", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "DepthToSpace", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"DEPTH_TO_SPACE", ImportTflite},
+                                      {"BATCH_TO_SPACE_ND", ImportBatchToSpace, 3}};
 
 }  // namespace
 
@@ -67,6 +119,7 @@ const OpDef op_depth_to_space = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

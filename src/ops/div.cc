@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -16,7 +17,24 @@ Status Reference(ReferenceContext& context) {
       [](uint64_t a, uint64_t b) { return b == 0 ? 0 : a / b; });
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteBinary("Div", node, builder);
+}
+
+// Integers: what remains after Mod, which takes the divisor's sign, divides evenly.
+Status ImportFloorDiv(ForeignNode& node, GraphBuilder& builder) {
+  Value* a = node.input(0);
+  Value* b = node.input(1);
+  if (IsFloat(a->type.dtype)) {
+    node.SetResult(0, builder.Emit("Floor", {builder.Emit("Div", {a, b})}));
+  } else {
+    node.SetResult(0, builder.Emit("Div", {builder.Emit("Sub", {a, builder.Emit("Mod", {a, b})}), b}));
+  }
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Div", 1, 6, "", ImportLegacyBroadcast}, {"Div", 7}};
+constexpr TfliteSpelling kTflite[] = {{"DIV", ImportTflite, 2}, {"FLOOR_DIV", ImportFloorDiv, 2}};
 
 }  // namespace
 
@@ -29,6 +47,7 @@ const OpDef op_div = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

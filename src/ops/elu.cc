@@ -12,6 +12,7 @@ Status Reference(ReferenceContext& context) {
 
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}};
 constexpr OnnxSpelling kOnnx[] = {{"Elu", 6}};
+constexpr TfliteSpelling kTflite[] = {{"ELU"}};
 
 }  // namespace
 
@@ -25,6 +26,7 @@ const OpDef op_elu = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

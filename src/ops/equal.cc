@@ -11,6 +11,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Equal", 1, 6, "", ImportLegacyBroadcast}, {"Equal", 7}};
+constexpr TfliteSpelling kTflite[] = {{"EQUAL"}};
 
 }  // namespace
 
@@ -23,6 +24,7 @@ const OpDef op_equal = {
     .infer = InferBroadcastToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Exp", 6}};
+constexpr TfliteSpelling kTflite[] = {{"EXP"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_exp = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

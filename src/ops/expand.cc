@@ -2,6 +2,7 @@
 
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -42,7 +43,18 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Expand", {node.input(0), TfliteIntVector(builder, node.input(1))}));
+  return builder.TakeStatus();
+}
+
+Status ImportFill(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Expand", {node.input(1), TfliteIntVector(builder, node.input(0))}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Expand", 8}};
+constexpr TfliteSpelling kTflite[] = {{"BROADCAST_TO", ImportTflite, 2}, {"FILL", ImportFill, 2}};
 
 }  // namespace
 
@@ -56,6 +68,7 @@ const OpDef op_expand = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Floor", 6}};
+constexpr TfliteSpelling kTflite[] = {{"FLOOR"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_floor = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -37,8 +38,31 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const int64_t axis = node.attributes.Int("axis");
+  const int64_t batch_dims = node.attributes.Int("batch_dims");
+  Value* x = node.input(0);
+  Value* indices = node.input(1);
+  if (batch_dims == 0) {
+    node.SetResult(0, builder.Emit("Gather", {x, indices}, {{"axis", axis}}));
+  } else if (batch_dims == axis && batch_dims > 0) {
+    Value* tuples = builder.Emit("Unsqueeze", {TfliteInts(builder, indices), builder.Ints({-1})});
+    node.SetResult(0, builder.Emit("GatherND", {x, tuples}, {{"batch_dims", batch_dims}}));
+  } else {
+    return node.Unsupported("batch_dims that differ from the axis");
+  }
+  return builder.TakeStatus();
+}
+
+Status ImportEmbeddingLookup(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Gather", {node.input(1), node.input(0)}, {{"axis", int64_t{0}}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Gather"}};
+constexpr TfliteSpelling kTflite[] = {{"GATHER", ImportTflite, 2},
+                                      {"EMBEDDING_LOOKUP", ImportEmbeddingLookup, 2}};
 
 }  // namespace
 
@@ -52,6 +76,7 @@ const OpDef op_gather = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -51,8 +52,14 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("GatherND", {node.input(0), TfliteInts(builder, node.input(1))}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"batch_dims", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"GatherND", 11}};
+constexpr TfliteSpelling kTflite[] = {{"GATHER_ND", ImportTflite, 2}};
 
 }  // namespace
 
@@ -66,6 +73,7 @@ const OpDef op_gather_nd = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

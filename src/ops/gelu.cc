@@ -1,6 +1,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -17,8 +18,16 @@ Status Reference(ReferenceContext& context) {
   return MapReference(context, [](double x) { return 0.5 * x * (1 + std::erf(x / std::numbers::sqrt2)); });
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const bool approximate = node.attributes.Int("approximate") != 0;
+  node.SetResult(0, builder.Emit("Gelu", {node.input(0)},
+                                 {{"approximate", std::string(approximate ? "tanh" : "none")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"approximate", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{"Gelu", 20}};
+constexpr TfliteSpelling kTflite[] = {{"GELU", ImportTflite}};
 
 }  // namespace
 
@@ -32,6 +41,7 @@ const OpDef op_gelu = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -12,6 +12,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Greater", 1, 6, "", ImportLegacyBroadcast}, {"Greater", 7}};
+constexpr TfliteSpelling kTflite[] = {{"GREATER"}};
 
 }  // namespace
 
@@ -24,6 +25,7 @@ const OpDef op_greater = {
     .infer = InferBroadcastToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

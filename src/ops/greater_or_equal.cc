@@ -11,6 +11,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"GreaterOrEqual", 12}};
+constexpr TfliteSpelling kTflite[] = {{"GREATER_EQUAL"}};
 
 }  // namespace
 
@@ -23,6 +24,7 @@ const OpDef op_greater_or_equal = {
     .infer = InferBroadcastToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"HardSwish", 14}};
+constexpr TfliteSpelling kTflite[] = {{"HARD_SWISH"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_hard_swish = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

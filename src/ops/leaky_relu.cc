@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -8,8 +9,15 @@ Status Reference(ReferenceContext& context) {
   return MapReference(context, [=](double x) { return x < 0 ? alpha * x : x; });
 }
 
+// Where the file leaves alpha out, it is 0.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("LeakyRelu", {node.input(0)}, {{"alpha", node.attributes.Float("alpha")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}};
 constexpr OnnxSpelling kOnnx[] = {{"LeakyRelu", 6}};
+constexpr TfliteSpelling kTflite[] = {{"LEAKY_RELU", ImportTflite}};
 
 }  // namespace
 
@@ -23,6 +31,7 @@ const OpDef op_leaky_relu = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

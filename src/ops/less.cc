@@ -12,6 +12,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Less", 1, 6, "", ImportLegacyBroadcast}, {"Less", 7}};
+constexpr TfliteSpelling kTflite[] = {{"LESS"}};
 
 }  // namespace
 
@@ -24,6 +25,7 @@ const OpDef op_less = {
     .infer = InferBroadcastToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Log", 6}};
+constexpr TfliteSpelling kTflite[] = {{"LOG"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_log = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

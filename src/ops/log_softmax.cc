@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/softmax_common.h"
 
 namespace whet::ops {
@@ -39,9 +40,15 @@ Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("LogSoftmax", {node.input(0)}, {{"axis", int64_t{-1}}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "LogSoftmax", .since = 13},
                                   {.op_type = "LogSoftmax", .until = 12, .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"LOG_SOFTMAX", ImportTflite}};
 
 }  // namespace
 
@@ -55,6 +62,7 @@ const OpDef op_log_softmax = {
     .infer = InferAlongAxis,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,4 +1,6 @@
 #include "ops/pool_common.h"
+#include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -38,6 +40,14 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return ExportPool("LpPool", node, sink);
 }
 
+// The root of the mean square, not of the sum of squares.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* square = builder.Emit("Mul", {node.input(0), node.input(0)});
+  WHET_ASSIGN_OR_RETURN(Value * mean, EmitTflitePool("AveragePool", node, builder, square));
+  node.SetResult(0, ApplyTfliteActivation(node, builder, builder.Emit("Sqrt", {mean})));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"kernel_shape", AttributeKind::kInts, true},
     {"strides", AttributeKind::kInts},
@@ -48,6 +58,7 @@ constexpr AttributeDef kAttributes[] = {
     {"p", AttributeKind::kInt},
 };
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "LpPool", .since = 2, .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"L2_POOL_2D", ImportTflite}};
 
 }  // namespace
 
@@ -61,6 +72,7 @@ const OpDef op_lp_pool = {
     .infer = InferPool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -40,11 +41,23 @@ Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
 }
 Status ExportOnnx(const Node& node, OnnxSink& sink) { return ExportChannelsFirst("LRN", node, sink); }
 
+// ONNX divides alpha by the window's size.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const int64_t size = 2 * node.attributes.Int("radius") + 1;
+  node.SetResult(0, builder.Emit("LRN", {node.input(0)},
+                                 {{"size", size},
+                                  {"bias", node.attributes.Float("bias")},
+                                  {"alpha", node.attributes.Float("alpha") * static_cast<double>(size)},
+                                  {"beta", node.attributes.Float("beta")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"size", AttributeKind::kInt, true},
                                         {"alpha", AttributeKind::kFloat},
                                         {"beta", AttributeKind::kFloat},
                                         {"bias", AttributeKind::kFloat}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "LRN", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"LOCAL_RESPONSE_NORMALIZATION", ImportTflite}};
 
 }  // namespace
 
@@ -58,6 +71,7 @@ const OpDef op_lrn = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/recurrent_common.h"
 
 namespace whet::ops {
@@ -41,7 +42,73 @@ Status Reference(ReferenceContext& context) {
   return context.input(0).dtype == DType::kF32 ? Run<float>(context) : Run<double>(context);
 }
 
+// Inputs: x; weights of the input for the gates i, f, c, o; recurrent weights likewise; peepholes i, f, o;
+// biases i, f, c, o; projection weights and bias; the output's and the cell's state; four of a normalization.
+enum TfliteInput : size_t {
+  kTfliteX,
+  kTfliteW,
+  kTfliteR = 5,
+  kTflitePeephole = 9,
+  kTfliteBias = 12,
+  kTfliteProjection = 16,
+  kTfliteOutputState = 18,
+  kTfliteCellState,
+  kTfliteNorm
+};
+
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  for (size_t i : {1, 2, 3, 4, 5, 6, 7, 8, 12, 13, 14, 15, 18, 19}) {
+    if (!node.HasInput(i))
+      return node.Unsupported("an LSTM that lacks gates (its input gate is coupled to the forget gate)");
+  }
+  if (node.HasInput(kTfliteProjection)) return node.Unsupported("an LSTM with a projection");
+  for (size_t i = kTfliteNorm; i < kTfliteNorm + 4; ++i) {
+    if (node.HasInput(i)) return node.Unsupported("an LSTM with layer normalization");
+  }
+  const bool peephole = node.HasInput(kTflitePeephole) && node.HasInput(kTflitePeephole + 1) &&
+                        node.HasInput(kTflitePeephole + 2);
+  if (node.attributes.Float("cell_clip") != 0 || node.attributes.Float("proj_clip") != 0) {
+    return node.Unsupported("an LSTM whose cell is clipped");
+  }
+  if (node.attributes.Int("diagonal_recurrent_tensors") != 0)
+    return node.Unsupported("diagonal recurrent weights");
+  if (node.attributes.String("fused_activation_function", "NONE") != "TANH") {
+    return node.Unsupported("an LSTM whose activation is not tanh");
+  }
+  const Type& r = node.input(kTfliteR)->type;
+  Value* x = node.input(kTfliteX);
+  if (!r.IsStatic() || r.rank() != 2 || x->type.rank() != 3)
+    return Error(Code::kBadFile, "the weights or the input have the wrong number of dimensions");
+  const int64_t hidden = r.dims[1].lo;
+  // The gates in ONNX's order i, o, f, c, with a leading dimension for the direction.
+  const auto gates = [&](size_t first, std::initializer_list<size_t> order) {
+    std::vector<Value*> parts;
+    for (size_t gate : order) parts.push_back(node.input(first + gate));
+    Value* joined = builder.Emit("Concat", parts, {{"axis", int64_t{0}}});
+    return builder.Emit("Unsqueeze", {joined, builder.Ints({0})});
+  };
+  Value* w = gates(kTfliteW, {0, 3, 1, 2});
+  Value* recurrent = gates(kTfliteR, {0, 3, 1, 2});
+  Value* bias = gates(kTfliteBias, {0, 3, 1, 2});
+  Value* zeros = builder.Emit("Expand", {builder.Scalar(0), builder.Ints({1, 4 * hidden})});
+  bias = builder.Emit("Concat", {bias, zeros}, {{"axis", int64_t{1}}});
+  const bool time_major = node.attributes.Int("time_major") != 0;
+  if (!time_major) x = builder.Transpose(x, {1, 0, 2});
+  Value* h = builder.Emit("Unsqueeze", {node.input(kTfliteOutputState), builder.Ints({0})});
+  Value* c = builder.Emit("Unsqueeze", {node.input(kTfliteCellState), builder.Ints({0})});
+  Value* p = peephole ? gates(kTflitePeephole, {0, 2, 1}) : nullptr;
+  Value* inputs[] = {x, w, recurrent, bias, nullptr, h, c, p};
+  const std::vector<Value*> results = builder.EmitNode("LSTM", inputs, 3, {{"hidden_size", hidden}});
+  Value* y = builder.Emit("Squeeze", {results[0], builder.Ints({1})});
+  if (!time_major) y = builder.Transpose(y, {1, 0, 2});
+  node.SetResult(0, y);
+  node.SetVariable(kTfliteOutputState, builder.Emit("Squeeze", {results[1], builder.Ints({0})}));
+  node.SetVariable(kTfliteCellState, builder.Emit("Squeeze", {results[2], builder.Ints({0})}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "LSTM", .since = 7}};
+constexpr TfliteSpelling kTflite[] = {{"UNIDIRECTIONAL_SEQUENCE_LSTM", ImportTflite}};
 
 }  // namespace
 
@@ -58,6 +125,7 @@ const OpDef op_lstm = {
     .reference = Reference,
     .macs = RecurrentMacs,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

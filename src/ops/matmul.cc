@@ -1,5 +1,7 @@
 #include "ops/activation_common.h"
 #include "ops/elementwise_common.h"
+#include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -199,12 +201,42 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return more ? ExportEpilogue(node, sink, sum, kResidual, false, result) : Status();
 }
 
+// Weights [O, I]. The input counts as rows of I, whatever its shape, unless keep_num_dims keeps its
+// dimensions.
+Status ImportFullyConnected(ForeignNode& node, GraphBuilder& builder) {
+  if (node.attributes.String("weights_format", "DEFAULT") != "DEFAULT")
+    return node.Unsupported("shuffled weights");
+  Value* x = node.input(0);
+  Value* w = node.input(1);
+  if (w->type.rank() != 2 || !w->type.dims[1].known() || w->type.dims[1].lo < 1) {
+    return Error(Code::kBadFile, "the weights are %s; they must have 2 known dimensions",
+                 ToString(w->type).c_str());
+  }
+  const Dim& last = w->type.dims[1];
+  const bool keep = node.attributes.Int("keep_num_dims") != 0 && x->type.ranked && x->type.rank() >= 1;
+  const bool rows = x->type.ranked && x->type.rank() == 2 && x->type.dims[1].Same(last);
+  if (!rows && !keep) x = builder.Emit("Reshape", {x, builder.Ints({-1, last.lo})});
+  Value* y = builder.Emit("MatMul", {x, w, TfliteBias(node, 2)}, {{"transpose_b", int64_t{1}}});
+  node.SetResult(0, ApplyTfliteActivation(node, builder, y));
+  return builder.TakeStatus();
+}
+
+Status ImportBatchMatMul(ForeignNode& node, GraphBuilder& builder) {
+  Attributes attributes;
+  if (node.attributes.Int("adj_x") != 0) attributes.Set("transpose_a", int64_t{1});
+  if (node.attributes.Int("adj_y") != 0) attributes.Set("transpose_b", int64_t{1});
+  node.SetResult(0, builder.Emit("MatMul", {node.input(0), node.input(1)}, std::move(attributes)));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"transpose_a", AttributeKind::kInt},   {"transpose_b", AttributeKind::kInt},
     {"activation", AttributeKind::kString}, {"alpha", AttributeKind::kFloat},
     {"beta", AttributeKind::kFloat},
 };
 constexpr OnnxSpelling kOnnx[] = {{"MatMul"}, {.op_type = "Gemm", .import = ImportGemm}};
+constexpr TfliteSpelling kTflite[] = {{"FULLY_CONNECTED", ImportFullyConnected, 2},
+                                      {"BATCH_MATMUL", ImportBatchMatMul, 2}};
 
 }  // namespace
 
@@ -219,6 +251,7 @@ const OpDef op_matmul = {
     .reference = Reference,
     .macs = Macs,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -17,6 +17,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Max", 6}};
+constexpr TfliteSpelling kTflite[] = {{"MAXIMUM"}};
 
 }  // namespace
 
@@ -29,6 +30,7 @@ const OpDef op_max = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

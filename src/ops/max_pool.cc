@@ -1,6 +1,8 @@
 #include <limits>
 
 #include "ops/pool_common.h"
+#include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -66,6 +68,12 @@ Status Reference(ReferenceContext& context) {
 Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) { return ImportPool("MaxPool", node, builder); }
 Status ExportOnnx(const Node& node, OnnxSink& sink) { return ExportPool("MaxPool", node, sink); }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(Value * y, EmitTflitePool("MaxPool", node, builder, node.input(0)));
+  node.SetResult(0, ApplyTfliteActivation(node, builder, y));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"kernel_shape", AttributeKind::kInts, true}, {"strides", AttributeKind::kInts},
     {"dilations", AttributeKind::kInts},          {"pads", AttributeKind::kInts},
@@ -73,6 +81,7 @@ constexpr AttributeDef kAttributes[] = {
     {"storage_order", AttributeKind::kInt},
 };
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "MaxPool", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"MAX_POOL_2D", ImportTflite}};
 
 }  // namespace
 
@@ -87,6 +96,7 @@ const OpDef op_max_pool = {
     .infer = InferPool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

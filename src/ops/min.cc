@@ -17,6 +17,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Min", 6}};
+constexpr TfliteSpelling kTflite[] = {{"MINIMUM"}};
 
 }  // namespace
 
@@ -29,6 +30,7 @@ const OpDef op_min = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

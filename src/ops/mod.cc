@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -27,8 +28,24 @@ Status Reference(ReferenceContext& context) {
   return BinaryReference(context, FloorMod, FloorRemainder, UnsignedRemainder);
 }
 
+// The remainder with the divisor's sign; of floats, Mod gives it the dividend's.
+Status ImportFloorMod(ForeignNode& node, GraphBuilder& builder) {
+  Value* a = node.input(0);
+  Value* b = node.input(1);
+  if (!IsFloat(a->type.dtype)) {
+    node.SetResult(0, builder.Emit("Mod", {a, b}));
+    return builder.TakeStatus();
+  }
+  Value* remainder = builder.Emit("Mod", {a, b}, {{"fmod", int64_t{1}}});
+  Value* zero = builder.Scalar(0, a->type.dtype);
+  Value* other_sign = builder.Emit("Less", {builder.Emit("Mul", {remainder, b}), zero});
+  node.SetResult(0, builder.Emit("Where", {other_sign, builder.Emit("Add", {remainder, b}), remainder}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"fmod", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Mod", 10}};
+constexpr TfliteSpelling kTflite[] = {{"FLOOR_MOD", ImportFloorMod, 2}};
 
 }  // namespace
 
@@ -42,6 +59,7 @@ const OpDef op_mod = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -12,7 +13,24 @@ Status Reference(ReferenceContext& context) {
       });
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteBinary("Mul", node, builder);
+}
+
+Status ImportSquare(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Mul", {node.input(0), node.input(0)}));
+  return builder.TakeStatus();
+}
+
+Status ImportZerosLike(ForeignNode& node, GraphBuilder& builder) {
+  Value* shape = builder.Emit("Shape", {node.input(0)});
+  node.SetResult(0, builder.Emit("Expand", {builder.Scalar(0, node.input(0)->type.dtype), shape}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Mul", 1, 6, "", ImportLegacyBroadcast}, {"Mul", 7}};
+constexpr TfliteSpelling kTflite[] = {
+    {"MUL", ImportTflite, 2}, {"SQUARE", ImportSquare}, {"ZEROS_LIKE", ImportZerosLike}};
 
 }  // namespace
 
@@ -25,6 +43,7 @@ const OpDef op_mul = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Neg", 6}};
+constexpr TfliteSpelling kTflite[] = {{"NEG"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_neg = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -28,7 +29,13 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Transpose(builder.Emit("NonZero", {node.input(0)}), {1, 0}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"NonZero", 9}};
+constexpr TfliteSpelling kTflite[] = {{"WHERE", ImportTflite}};
 
 }  // namespace
 
@@ -42,6 +49,7 @@ const OpDef op_non_zero = {
     .reference = Reference,
     .data_dependent_shape = true,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

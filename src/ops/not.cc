@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -8,7 +9,13 @@ Status Reference(ReferenceContext& context) {
       context, [](double x) { return x == 0 ? 1.0 : 0.0; }, [](int64_t x) { return int64_t{x == 0}; });
 }
 
+Status ImportNotEqual(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Not", {builder.Emit("Equal", {node.input(0), node.input(1)})}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Not", 1}};
+constexpr TfliteSpelling kTflite[] = {{"LOGICAL_NOT"}, {"NOT_EQUAL", ImportNotEqual, 2}};
 
 }  // namespace
 
@@ -21,6 +28,7 @@ const OpDef op_not = {
     .infer = InferUnaryToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

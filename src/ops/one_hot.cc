@@ -1,5 +1,6 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -44,8 +45,23 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+// TFLite's negative indices are nowhere, where ONNX's count from the end.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* indices = TfliteInts(builder, node.input(0));
+  Value* depth = TfliteInts(builder, node.input(1));
+  Value* negative = builder.Emit("Less", {indices, builder.Int(0)});
+  indices = builder.Emit("Where", {negative, depth, indices});
+  Value* off = builder.Emit("Reshape", {node.input(3), builder.Ints({1})});
+  Value* on = builder.Emit("Reshape", {node.input(2), builder.Ints({1})});
+  Value* values = builder.Emit("Concat", {off, on}, {{"axis", int64_t{0}}});
+  node.SetResult(0,
+                 builder.Emit("OneHot", {indices, depth, values}, {{"axis", node.attributes.Int("axis")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"OneHot", 9}};
+constexpr TfliteSpelling kTflite[] = {{"ONE_HOT", ImportTflite, 4}};
 
 }  // namespace
 
@@ -60,6 +76,7 @@ const OpDef op_one_hot = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -11,6 +11,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Or", 1, 6, "", ImportLegacyBroadcast}, {"Or", 7}};
+constexpr TfliteSpelling kTflite[] = {{"LOGICAL_OR"}};
 
 }  // namespace
 
@@ -23,6 +24,7 @@ const OpDef op_or = {
     .infer = InferBroadcastToBool,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -140,9 +143,51 @@ Status ImportAttributes(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// [before, after] of each dimension becomes all befores, then all afters.
+Result<Value*> TflitePads(ForeignNode& node, GraphBuilder& builder) {
+  if (!node.input(1)->IsConstant()) {
+    Value* columns = builder.Emit("Transpose", {TfliteInts(builder, node.input(1))},
+                                  {{"perm", std::vector<int64_t>{1, 0}}});
+    return builder.Emit("Reshape", {columns, builder.Ints({-1})});
+  }
+  WHET_ASSIGN_OR_RETURN(const auto pairs, TfliteConstantInts(node, 1, "the padding"));
+  std::vector<int64_t> pads(pairs.size());
+  const size_t rank = pairs.size() / 2;
+  for (size_t i = 0; i < rank; ++i) {
+    pads[i] = pairs[2 * i];
+    pads[i + rank] = pairs[2 * i + 1];
+  }
+  return builder.Ints(pads);
+}
+
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(Value * pads, TflitePads(node, builder));
+  Value* value = node.input(2);
+  if (value != nullptr && (!value->type.ranked || value->type.rank() != 0)) {
+    value = builder.EmitFolded("Reshape", {value, builder.Ints(std::span<const int64_t>())});
+  }
+  node.SetResult(0, builder.Emit("Pad", {node.input(0), pads, value}));
+  return builder.TakeStatus();
+}
+
+Status ImportMirrorPad(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(const auto pairs, TfliteConstantInts(node, 1, "the padding"));
+  const bool symmetric = node.attributes.String("mode", "REFLECT") == "SYMMETRIC";
+  // With the border repeated, one line of mirror is the edge.
+  if (symmetric && std::any_of(pairs.begin(), pairs.end(), [](int64_t n) { return n > 1; })) {
+    return node.Unsupported("symmetric padding by more than 1");
+  }
+  WHET_ASSIGN_OR_RETURN(Value * pads, TflitePads(node, builder));
+  node.SetResult(
+      0, builder.Emit("Pad", {node.input(0), pads}, {{"mode", std::string(symmetric ? "edge" : "reflect")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"mode", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Pad", .since = 11},
                                   {.op_type = "Pad", .since = 2, .until = 10, .import = ImportAttributes}};
+constexpr TfliteSpelling kTflite[] = {
+    {"PAD", ImportTflite, 2}, {"PADV2", ImportTflite, 3}, {"MIRROR_PAD", ImportMirrorPad, 2}};
 
 }  // namespace
 
@@ -157,6 +202,7 @@ const OpDef op_pad = {
     .reference = Reference,
     .value_inputs = 1u << kPads | 1u << kAxes,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -40,6 +40,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Pow", 1, 6, "", ImportLegacyBroadcast}, {"Pow", 7}};
+constexpr TfliteSpelling kTflite[] = {{"POW"}};
 
 }  // namespace
 
@@ -52,6 +53,7 @@ const OpDef op_pow = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -47,6 +47,7 @@ Status ImportChannels(ForeignNode& node, GraphBuilder& builder) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"PRelu", 1, 6, "", ImportChannels}, {"PRelu", 7}};
+constexpr TfliteSpelling kTflite[] = {{"PRELU"}};
 
 }  // namespace
 
@@ -59,6 +60,7 @@ const OpDef op_prelu = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

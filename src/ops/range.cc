@@ -61,6 +61,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Range", 11}};
+constexpr TfliteSpelling kTflite[] = {{"RANGE"}};
 
 }  // namespace
 
@@ -74,6 +75,7 @@ const OpDef op_range = {
     .reference = Reference,
     .value_inputs = 0b111,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

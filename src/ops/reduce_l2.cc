@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 
@@ -6,7 +7,17 @@ namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kL2); }
 
+// x / max(|x|, 1e-6) along the last dimension.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* x = node.input(0);
+  Value* norm = builder.Emit("ReduceL2", {x, builder.Ints({-1})}, {{"keepdims", int64_t{1}}});
+  Value* least = builder.Emit("Max", {norm, builder.Scalar(1e-6, x->type.dtype)});
+  node.SetResult(0, ApplyTfliteActivation(node, builder, builder.Emit("Div", {x, least})));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"ReduceL2", 1, 17, "", ImportAxesAttribute}, {"ReduceL2", 18}};
+constexpr TfliteSpelling kTflite[] = {{"L2_NORMALIZATION", ImportTflite}};
 
 }  // namespace
 
@@ -21,6 +32,7 @@ const OpDef op_reduce_l2 = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,12 +1,18 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kMean); }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteReduce("ReduceMean", node, builder);
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"ReduceMean", 1, 17, "", ImportAxesAttribute}, {"ReduceMean", 18}};
+constexpr TfliteSpelling kTflite[] = {{"MEAN", ImportTflite, 2}};
 
 }  // namespace
 
@@ -21,6 +27,7 @@ const OpDef op_reduce_mean = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,12 +1,18 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kMin); }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteReduce("ReduceMin", node, builder);
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"ReduceMin", 1, 17, "", ImportAxesAttribute}, {"ReduceMin", 18}};
+constexpr TfliteSpelling kTflite[] = {{"REDUCE_MIN", ImportTflite, 2}, {"REDUCE_ALL", ImportTflite, 2}};
 
 }  // namespace
 
@@ -21,6 +27,7 @@ const OpDef op_reduce_min = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

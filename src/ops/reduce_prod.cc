@@ -1,12 +1,18 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kProd); }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteReduce("ReduceProd", node, builder);
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"ReduceProd", 1, 17, "", ImportAxesAttribute}, {"ReduceProd", 18}};
+constexpr TfliteSpelling kTflite[] = {{"REDUCE_PROD", ImportTflite, 2}};
 
 }  // namespace
 
@@ -21,6 +27,7 @@ const OpDef op_reduce_prod = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,12 +1,18 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kSum); }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteReduce("ReduceSum", node, builder);
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"ReduceSum", 1, 12, "", ImportAxesAttribute}, {"ReduceSum", 13}};
+constexpr TfliteSpelling kTflite[] = {{"SUM", ImportTflite, 2}};
 
 }  // namespace
 
@@ -21,6 +27,7 @@ const OpDef op_reduce_sum = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

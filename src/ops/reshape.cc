@@ -2,6 +2,7 @@
 
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -97,8 +98,24 @@ Status Reference(ReferenceContext& context) {
   return CopyReference(context);
 }
 
+// The shape is an input, or, in older files, an option.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* shape = nullptr;
+  if (node.HasInput(1)) {
+    shape = TfliteIntVector(builder, node.input(1));
+  } else {
+    const auto option = node.attributes.Ints("new_shape");
+    // A scalar was once written as [0].
+    const bool scalar = option.size() == 1 && option[0] == 0;
+    shape = builder.Ints(scalar ? std::span<const int64_t>() : option);
+  }
+  node.SetResult(0, builder.Emit("Reshape", {node.input(0), shape}, {{"allowzero", int64_t{1}}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"allowzero", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Reshape", 5}};
+constexpr TfliteSpelling kTflite[] = {{"RESHAPE", ImportTflite}};
 
 }  // namespace
 
@@ -113,6 +130,7 @@ const OpDef op_reshape = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

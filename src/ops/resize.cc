@@ -1,6 +1,8 @@
 #include <numeric>
 
+#include "ops/elements_common.h"
 #include "ops/spatial_common.h"
+#include "ops/tflite_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -474,6 +476,45 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return {};
 }
 
+// [N, H, W, C] to the height and width of input 1.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder, const char* mode) {
+  Value* x = node.input(0);
+  if (x->type.rank() != 4)
+    return Error(Code::kBadFile, "the input is %s; 4 dimensions are needed", ToString(x->type).c_str());
+  Value* size = TfliteIntVector(builder, node.input(1));
+  Value* sizes = nullptr;
+  if (size->IsConstant() && x->type.dims[0].known() && x->type.dims[3].known()) {
+    const TensorView& view = size->constant()->view();
+    if (view.elements() != 2)
+      return Error(Code::kBadFile, "the size has %lld entries", static_cast<long long>(view.elements()));
+    sizes = builder.Ints({x->type.dims[0].lo, LoadInt(view, 0), LoadInt(view, 1), x->type.dims[3].lo});
+  } else {
+    Value* shape = builder.Emit("Shape", {x});
+    Value* batch = builder.Emit("Slice", {shape, builder.Ints({0}), builder.Ints({1})});
+    Value* channels = builder.Emit("Slice", {shape, builder.Ints({3}), builder.Ints({4})});
+    sizes = builder.Emit("Concat", {batch, size, channels}, {{"axis", int64_t{0}}});
+  }
+  const bool align_corners = node.attributes.Int("align_corners") != 0;
+  const bool half_pixel = node.attributes.Int("half_pixel_centers") != 0;
+  Attributes attributes = {{"mode", std::string(mode)}};
+  attributes.Set("coordinate_transformation_mode", std::string(align_corners ? "align_corners"
+                                                               : half_pixel  ? "half_pixel"
+                                                                             : "asymmetric"));
+  if (mode == std::string_view("nearest")) {
+    attributes.Set("nearest_mode", std::string(align_corners ? "round_prefer_ceil" : "floor"));
+    // TFLite takes the pixel that the new pixel's centre falls into.
+    if (half_pixel) attributes.Set("nearest_mode", std::string("round_prefer_ceil"));
+  }
+  node.SetResult(0, builder.Emit("Resize", {x, nullptr, nullptr, sizes}, std::move(attributes)));
+  return builder.TakeStatus();
+}
+Status ImportBilinear(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTflite(node, builder, "linear");
+}
+Status ImportNearest(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTflite(node, builder, "nearest");
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"mode", AttributeKind::kString},
     {"coordinate_transformation_mode", AttributeKind::kString},
@@ -488,6 +529,8 @@ constexpr AttributeDef kAttributes[] = {
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Resize", .since = 11, .import = ImportResize},
                                   {.op_type = "Resize", .since = 10, .until = 10, .import = ImportResize10},
                                   {.op_type = "Upsample", .since = 7, .import = ImportUpsample}};
+constexpr TfliteSpelling kTflite[] = {{"RESIZE_BILINEAR", ImportBilinear, 2},
+                                      {"RESIZE_NEAREST_NEIGHBOR", ImportNearest, 2}};
 
 }  // namespace
 
@@ -502,6 +545,7 @@ const OpDef op_resize = {
     .reference = Reference,
     .value_inputs = 1u << kScales | 1u << kSizes,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

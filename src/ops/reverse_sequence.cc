@@ -1,5 +1,6 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -46,9 +47,17 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("ReverseSequence", {node.input(0), TfliteInts(builder, node.input(1))},
+                                 {{"time_axis", node.attributes.Int("seq_dim")},
+                                  {"batch_axis", node.attributes.Int("batch_dim")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"batch_axis", AttributeKind::kInt},
                                         {"time_axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"ReverseSequence", 10}};
+constexpr TfliteSpelling kTflite[] = {{"REVERSE_SEQUENCE", ImportTflite, 2}};
 
 }  // namespace
 
@@ -62,6 +71,7 @@ const OpDef op_reverse_sequence = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

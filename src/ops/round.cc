@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Round", 11}};
+constexpr TfliteSpelling kTflite[] = {{"ROUND"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_round = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,6 +1,7 @@
 #include "ops/elements_common.h"
 #include "ops/gather_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -54,8 +55,19 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+// Updates that meet are added up.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* updates = node.input(1);
+  Value* zeros = builder.Emit(
+      "Expand", {builder.Scalar(0, updates->type.dtype), TfliteIntVector(builder, node.input(2))});
+  node.SetResult(0, builder.Emit("ScatterND", {zeros, TfliteInts(builder, node.input(0)), updates},
+                                 {{"reduction", std::string("add")}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"reduction", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{"ScatterND", 11}};
+constexpr TfliteSpelling kTflite[] = {{"SCATTER_ND", ImportTflite, 3}};
 
 }  // namespace
 
@@ -69,6 +81,7 @@ const OpDef op_scatter_nd = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/foreign.h"
 #include "ir/op_def.h"
 
 namespace whet::ops {
@@ -36,8 +37,27 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const Type& type = node.input(0)->type;
+  if (type.IsStatic()) {
+    const Shape shape = type.ToShape();
+    node.SetResult(0, builder.Ints(shape.dims(), node.name));
+  } else {
+    node.SetResult(0, builder.Emit("Shape", {node.input(0)}));
+  }
+  return builder.TakeStatus();
+}
+
+Status ImportRank(ForeignNode& node, GraphBuilder& builder) {
+  const Type& type = node.input(0)->type;
+  node.SetResult(0, type.ranked ? builder.Int(type.rank(), node.name)
+                                : builder.Emit("Size", {builder.Emit("Shape", {node.input(0)})}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"start", AttributeKind::kInt}, {"end", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Shape"}};
+constexpr TfliteSpelling kTflite[] = {{"SHAPE", ImportTflite}, {"RANK", ImportRank}};
 
 }  // namespace
 
@@ -51,6 +71,7 @@ const OpDef op_shape = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Sigmoid", 6}};
+constexpr TfliteSpelling kTflite[] = {{"LOGISTIC"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_sigmoid = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

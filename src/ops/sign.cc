@@ -12,6 +12,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Sign", 9}};
+constexpr TfliteSpelling kTflite[] = {{"SIGN"}};
 
 }  // namespace
 
@@ -24,6 +25,7 @@ const OpDef op_sign = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

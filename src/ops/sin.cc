@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Sin", 7}};
+constexpr TfliteSpelling kTflite[] = {{"SIN"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_sin = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

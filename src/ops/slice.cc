@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <numeric>
 
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -140,7 +142,144 @@ Status ImportAttributes(ForeignNode& node, GraphBuilder& builder) {
   return EmitAs("Slice", node, builder, {node.input(0), starts, ends, axes});
 }
 
+std::vector<int64_t> FirstAxes(size_t count) {
+  std::vector<int64_t> axes(count);
+  std::iota(axes.begin(), axes.end(), 0);
+  return axes;
+}
+
+// A size of -1 goes to the end.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* starts = TfliteIntVector(builder, node.input(1));
+  Value* ends = nullptr;
+  std::vector<int64_t> begins;
+  const Type& lengths = node.input(1)->type;
+  if (!lengths.IsStatic() || lengths.rank() != 1) return node.Unsupported("an unknown number of dimensions");
+  if (node.input(1)->IsConstant() && node.input(2)->IsConstant()) {
+    WHET_ASSIGN_OR_RETURN(begins, TfliteConstantInts(node, 1, "the begin"));
+    WHET_ASSIGN_OR_RETURN(std::vector<int64_t> sizes, TfliteConstantInts(node, 2, "the size"));
+    if (begins.size() != sizes.size()) return Error(Code::kBadFile, "begin and size differ in length");
+    for (size_t i = 0; i < sizes.size(); ++i) sizes[i] = sizes[i] == -1 ? INT64_MAX : sizes[i] + begins[i];
+    ends = builder.Ints(sizes);
+  } else {
+    Value* sizes = TfliteIntVector(builder, node.input(2));
+    Value* to_end = builder.Emit("Equal", {sizes, builder.Int(-1)});
+    ends = builder.Emit("Where", {to_end, builder.Int(INT64_MAX), builder.Emit("Add", {starts, sizes})});
+  }
+  Value* axes = builder.Ints(FirstAxes(static_cast<size_t>(lengths.dims[0].lo)));
+  node.SetResult(0, builder.Emit("Slice", {node.input(0), starts, ends, axes}));
+  return builder.TakeStatus();
+}
+
+// Each entry of begin, end and strides is a cut of one dimension, except that an ellipsis stands for as many
+// whole dimensions as are left, a new axis takes none, and a shrunk one is an index whose dimension goes
+// away.
+Status ImportStridedSlice(ForeignNode& node, GraphBuilder& builder) {
+  const auto mask = [&](const char* name, size_t i) { return (node.attributes.Int(name) >> i & 1) != 0; };
+  WHET_ASSIGN_OR_RETURN(const auto steps, TfliteConstantInts(node, 3, "the strides"));
+  const bool constant = node.input(1)->IsConstant() && node.input(2)->IsConstant();
+  const bool plain = node.attributes.Int("ellipsis_mask") == 0 && node.attributes.Int("new_axis_mask") == 0;
+  std::vector<int64_t> begins(steps.size()), ends(steps.size());
+  if (constant) {
+    WHET_ASSIGN_OR_RETURN(begins, TfliteConstantInts(node, 1, "the begin"));
+    WHET_ASSIGN_OR_RETURN(ends, TfliteConstantInts(node, 2, "the end"));
+  } else if (!plain || node.attributes.Int("offset") != 0) {
+    return node.Unsupported("an ellipsis or a new axis with bounds that are not constants");
+  }
+  const Type& x = node.input(0)->type;
+  if (begins.size() != steps.size() || ends.size() != steps.size() || steps.size() > 32) {
+    return Error(Code::kBadFile, "begin, end and strides differ in length");
+  }
+  size_t consumed = 0;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (!mask("ellipsis_mask", i) && !mask("new_axis_mask", i)) ++consumed;
+  }
+  if (node.attributes.Int("ellipsis_mask") != 0 && (!x.ranked || static_cast<size_t>(x.rank()) < consumed)) {
+    return node.Unsupported("an ellipsis in an unknown number of dimensions");
+  }
+  std::vector<int64_t> axes, starts, stops, strides, squeezed, added, source;
+  int64_t axis = 0;    // of the input
+  int64_t result = 0;  // of the output, shrunk dimensions still counted
+  for (size_t i = 0; i < steps.size(); ++i) {
+    if (mask("ellipsis_mask", i)) {
+      const int64_t skipped = x.rank() - static_cast<int64_t>(consumed);
+      axis += skipped;
+      result += skipped;
+      continue;
+    }
+    if (mask("new_axis_mask", i)) {
+      added.push_back(result++);
+      continue;
+    }
+    const int64_t step = steps[i];
+    if (step == 0) return Error(Code::kBadFile, "a stride is 0");
+    const bool shrink = mask("shrink_axis_mask", i);
+    int64_t start = begins[i];
+    int64_t stop = node.attributes.Int("offset") != 0 ? begins[i] + ends[i] : ends[i];
+    if (mask("begin_mask", i)) start = step > 0 ? 0 : INT64_MAX;
+    if (mask("end_mask", i)) stop = step > 0 ? INT64_MAX : INT64_MIN;
+    if (shrink) {
+      start = begins[i];
+      stop = start == -1 ? INT64_MAX : start + 1;
+      squeezed.push_back(result);
+    }
+    axes.push_back(axis++);
+    starts.push_back(start);
+    stops.push_back(stop);
+    strides.push_back(shrink ? 1 : step);
+    source.push_back(static_cast<int64_t>(i));
+    ++result;
+  }
+  Value* sliced = node.input(0);
+  if (constant) {
+    sliced = builder.Emit("Slice", {sliced, builder.Ints(starts), builder.Ints(stops), builder.Ints(axes),
+                                    builder.Ints(strides)});
+  } else {
+    // Where a mask says so, the constant bound; elsewhere the computed one.
+    std::vector<int64_t> fixed_start, fixed_stop;
+    Value* begin = TfliteIntVector(builder, node.input(1));
+    Value* end = TfliteIntVector(builder, node.input(2));
+    Value* next = builder.Emit("Add", {begin, builder.Int(1)});
+    next =
+        builder.Emit("Where", {builder.Emit("Equal", {next, builder.Int(0)}), builder.Int(INT64_MAX), next});
+    std::vector<int64_t> keep_begin, keep_end, one;
+    for (size_t i = 0; i < steps.size(); ++i) {
+      const bool shrink = mask("shrink_axis_mask", i);
+      keep_begin.push_back(!mask("begin_mask", i) || shrink);
+      keep_end.push_back(!mask("end_mask", i));
+      one.push_back(shrink);
+    }
+    const auto flags = [&](const std::vector<int64_t>& values) {
+      std::vector<uint8_t> bytes(values.begin(), values.end());
+      return builder.Const(Constant::Vector(DType::kBool, std::span<const uint8_t>(bytes)));
+    };
+    begin = builder.Emit("Where", {flags(keep_begin), begin, builder.Ints(starts)});
+    end = builder.Emit("Where", {flags(keep_end), end, builder.Ints(stops)});
+    end = builder.Emit("Where", {flags(one), next, end});
+    sliced = builder.Emit("Slice", {sliced, begin, end, builder.Ints(axes), builder.Ints(strides)});
+  }
+  if (!added.empty()) sliced = builder.Emit("Unsqueeze", {sliced, builder.Ints(added)});
+  if (!squeezed.empty()) sliced = builder.Emit("Squeeze", {sliced, builder.Ints(squeezed)});
+  node.SetResult(0, sliced);
+  return builder.TakeStatus();
+}
+
+Status ImportReverse(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(const auto axes, TfliteConstantInts(node, 1, "the axes"));
+  std::vector<int64_t> starts, ends, steps;
+  for (size_t i = 0; i < axes.size(); ++i) {
+    starts.push_back(INT64_MAX);
+    ends.push_back(INT64_MIN);
+    steps.push_back(-1);
+  }
+  node.SetResult(0, builder.Emit("Slice", {node.input(0), builder.Ints(starts), builder.Ints(ends),
+                                           builder.Ints(axes), builder.Ints(steps)}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Slice", 1, 9, "", ImportAttributes, 1}, {"Slice", 10}};
+constexpr TfliteSpelling kTflite[] = {
+    {"SLICE", ImportTflite, 3}, {"STRIDED_SLICE", ImportStridedSlice, 4}, {"REVERSE_V2", ImportReverse, 2}};
 
 }  // namespace
 
@@ -154,6 +293,7 @@ const OpDef op_slice = {
     .reference = Reference,
     .value_inputs = 0b11110,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

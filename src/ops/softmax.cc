@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/softmax_common.h"
 
 namespace whet::ops {
@@ -39,9 +40,18 @@ Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* x = node.input(0);
+  const double beta = node.attributes.Float("beta");
+  if (beta != 1) x = builder.Emit("Mul", {x, builder.Scalar(beta, x->type.dtype)});
+  node.SetResult(0, builder.Emit("Softmax", {x}, {{"axis", int64_t{-1}}}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Softmax", .since = 13},
                                   {.op_type = "Softmax", .until = 12, .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"SOFTMAX", ImportTflite}};
 
 }  // namespace
 
@@ -55,6 +65,7 @@ const OpDef op_softmax = {
     .infer = InferAlongAxis,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,8 @@
+#include <numeric>
+
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -47,8 +50,54 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return ExportChannelsFirst("SpaceToDepth", node, sink);
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(
+      0, builder.Emit("SpaceToDepth", {node.input(0)}, {{"blocksize", node.attributes.Int("block_size")}}));
+  return builder.TakeStatus();
+}
+
+// [N, S1 … Sk, rest] padded, then each Si cut into Si/bi and bi, and the bi put before N.
+Status ImportSpaceToBatch(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(const auto block, TfliteConstantInts(node, 1, "the block shape"));
+  WHET_ASSIGN_OR_RETURN(const auto pairs, TfliteConstantInts(node, 2, "the padding"));
+  const Type& x = node.input(0)->type;
+  const size_t k = block.size();
+  if (!x.IsStatic() || pairs.size() != 2 * k || static_cast<size_t>(x.rank()) < k + 1 || k == 0 ||
+      x.rank() + k > kMaxRank) {
+    return node.Unsupported("an input of open shape, or more dimensions than there are");
+  }
+  const auto rank = static_cast<size_t>(x.rank());
+  std::vector<int64_t> pads(2 * rank), split = {x.dims[0].lo}, joined = {x.dims[0].lo}, perm;
+  for (size_t i = 0; i < k; ++i) {
+    pads[i + 1] = pairs[2 * i];
+    pads[i + 1 + rank] = pairs[2 * i + 1];
+    const int64_t size = x.dims[i + 1].lo + pairs[2 * i] + pairs[2 * i + 1];
+    if (block[i] < 1 || pairs[2 * i] < 0 || pairs[2 * i + 1] < 0 || size % block[i] != 0) {
+      return Error(Code::kBadFile, "a padded dimension of %lld is not cut evenly by %lld",
+                   static_cast<long long>(size), static_cast<long long>(block[i]));
+    }
+    split.insert(split.end(), {size / block[i], block[i]});
+    joined[0] = SaturatingMul(joined[0], block[i]);
+    joined.push_back(size / block[i]);
+    perm.push_back(static_cast<int64_t>(2 * i + 2));
+  }
+  perm.push_back(0);
+  for (size_t i = 0; i < k; ++i) perm.push_back(static_cast<int64_t>(2 * i + 1));
+  for (size_t i = k + 1; i < rank; ++i) {
+    perm.push_back(static_cast<int64_t>(split.size()));
+    split.push_back(x.dims[i].lo);
+    joined.push_back(x.dims[i].lo);
+  }
+  Value* padded = builder.Emit("Pad", {node.input(0), builder.Ints(pads)});
+  Value* moved = builder.Transpose(builder.Emit("Reshape", {padded, builder.Ints(split)}), perm);
+  node.SetResult(0, builder.Emit("Reshape", {moved, builder.Ints(joined)}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"blocksize", AttributeKind::kInt, true}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "SpaceToDepth", .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"SPACE_TO_DEPTH", ImportTflite},
+                                      {"SPACE_TO_BATCH_ND", ImportSpaceToBatch, 3}};
 
 }  // namespace
 
@@ -62,6 +111,7 @@ const OpDef op_space_to_depth = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

@@ -3,6 +3,7 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -92,8 +93,53 @@ Status ImportOlder(ForeignNode& node, GraphBuilder& builder) {
   return EmitAs("Split", node, builder, {node.input(0), sizes});
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(const auto axis, TfliteConstantInts(node, 0, "the axis"));
+  if (axis.size() != 1) return Error(Code::kBadFile, "the axis is not one number");
+  const auto count = static_cast<int64_t>(node.output_names.size());
+  node.results = builder.EmitNode("Split", std::span(&node.inputs[1], 1), node.output_names.size(),
+                                  {{"axis", axis[0]}, {"num_outputs", count}});
+  return builder.TakeStatus();
+}
+
+Status ImportSplitV(ForeignNode& node, GraphBuilder& builder) {
+  WHET_ASSIGN_OR_RETURN(std::vector<int64_t> sizes, TfliteConstantInts(node, 1, "the sizes"));
+  WHET_ASSIGN_OR_RETURN(const auto axis, TfliteConstantInts(node, 2, "the axis"));
+  const Type& x = node.input(0)->type;
+  if (axis.size() != 1 || sizes.size() != node.output_names.size()) {
+    return Error(Code::kBadFile, "has %zu outputs but %zu sizes", node.output_names.size(), sizes.size());
+  }
+  // One size may be left open.
+  const auto open = std::find(sizes.begin(), sizes.end(), -1);
+  if (open != sizes.end()) {
+    const int at = x.ranked ? NormalizeAxis(axis[0], x.rank()) : -1;
+    if (at < 0 || !x.dims[static_cast<size_t>(at)].known())
+      return node.Unsupported("an open size of an unknown dimension");
+    int64_t rest = x.dims[static_cast<size_t>(at)].lo;
+    for (int64_t size : sizes) rest -= size == -1 ? 0 : size;
+    *open = rest;
+  }
+  Value* inputs[] = {node.input(0), builder.Ints(sizes)};
+  node.results = builder.EmitNode("Split", inputs, sizes.size(), {{"axis", axis[0]}});
+  return builder.TakeStatus();
+}
+
+Status ImportUnpack(ForeignNode& node, GraphBuilder& builder) {
+  const int64_t axis = node.attributes.Int("axis");
+  const size_t count = node.output_names.size();
+  std::vector<Value*> parts = {node.input(0)};
+  if (count > 1) {
+    parts = builder.EmitNode("Split", node.inputs, count,
+                             {{"axis", axis}, {"num_outputs", static_cast<int64_t>(count)}});
+  }
+  for (Value* part : parts) node.results.push_back(builder.Emit("Squeeze", {part, builder.Ints({axis})}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}, {"num_outputs", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Split", 2, 17, "", ImportOlder}, {"Split", 18}};
+constexpr TfliteSpelling kTflite[] = {
+    {"SPLIT", ImportTflite, 2}, {"SPLIT_V", ImportSplitV, 3}, {"UNPACK", ImportUnpack}};
 
 }  // namespace
 
@@ -110,6 +156,7 @@ const OpDef op_split = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -9,7 +10,13 @@ Status Reference(ReferenceContext& context) {
   return MapReference(context, [](double x) { return std::sqrt(x); });
 }
 
+Status ImportRsqrt(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Reciprocal", {builder.Emit("Sqrt", {node.input(0)})}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Sqrt", 6}};
+constexpr TfliteSpelling kTflite[] = {{"SQRT"}, {"RSQRT", ImportRsqrt}};
 
 }  // namespace
 
@@ -22,6 +29,7 @@ const OpDef op_sqrt = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

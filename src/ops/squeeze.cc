@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/foreign.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
 
@@ -51,7 +52,15 @@ Status Infer(InferContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const auto dims = node.attributes.Ints("squeeze_dims");
+  node.SetResult(0, dims.empty() ? builder.Emit("Squeeze", {node.input(0)})
+                                 : builder.Emit("Squeeze", {node.input(0), builder.Ints(dims)}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Squeeze", 1, 12, "", ImportAxesAttribute, 1}, {"Squeeze", 13}};
+constexpr TfliteSpelling kTflite[] = {{"SQUEEZE", ImportTflite}};
 
 }  // namespace
 
@@ -65,6 +74,7 @@ const OpDef op_squeeze = {
     .reference = CopyReference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

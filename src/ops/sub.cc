@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -12,7 +13,19 @@ Status Reference(ReferenceContext& context) {
       });
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  return ImportTfliteBinary("Sub", node, builder);
+}
+
+Status ImportSquaredDifference(ForeignNode& node, GraphBuilder& builder) {
+  Value* difference = builder.Emit("Sub", {node.input(0), node.input(1)});
+  node.SetResult(0, builder.Emit("Mul", {difference, difference}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Sub", 1, 6, "", ImportLegacyBroadcast}, {"Sub", 7}};
+constexpr TfliteSpelling kTflite[] = {{"SUB", ImportTflite, 2},
+                                      {"SQUARED_DIFFERENCE", ImportSquaredDifference, 2}};
 
 }  // namespace
 
@@ -25,6 +38,7 @@ const OpDef op_sub = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

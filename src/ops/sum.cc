@@ -12,6 +12,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Sum", 6}};
+constexpr TfliteSpelling kTflite[] = {{"ADD_N"}};
 
 }  // namespace
 
@@ -24,6 +25,7 @@ const OpDef op_sum = {
     .infer = InferBroadcast,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

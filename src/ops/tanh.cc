@@ -10,6 +10,7 @@ Status Reference(ReferenceContext& context) {
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Tanh", 6}};
+constexpr TfliteSpelling kTflite[] = {{"TANH"}};
 
 }  // namespace
 
@@ -22,6 +23,7 @@ const OpDef op_tanh = {
     .infer = InferSameType,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -2,6 +2,7 @@
 
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -45,7 +46,13 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Tile", {node.input(0), TfliteIntVector(builder, node.input(1))}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Tile", 6}};
+constexpr TfliteSpelling kTflite[] = {{"TILE", ImportTflite, 2}};
 
 }  // namespace
 
@@ -59,6 +66,7 @@ const OpDef op_tile = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

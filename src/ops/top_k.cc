@@ -4,6 +4,7 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -69,9 +70,16 @@ Status ImportAttribute(ForeignNode& node, GraphBuilder& builder) {
   return EmitAs("TopK", node, builder, {node.input(0), k});
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  Value* inputs[] = {node.input(0), TfliteIntVector(builder, node.input(1))};
+  node.results = builder.EmitNode("TopK", inputs, 2, {{"axis", int64_t{-1}}});
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"axis", AttributeKind::kInt}, {"largest", AttributeKind::kInt}, {"sorted", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"TopK", 1, 9, "", ImportAttribute, 1}, {"TopK", 10}};
+constexpr TfliteSpelling kTflite[] = {{"TOPK_V2", ImportTflite, 2}};
 
 }  // namespace
 
@@ -88,6 +96,7 @@ const OpDef op_top_k = {
     .reference = Reference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -77,7 +77,7 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
 
 constexpr AttributeDef kAttributes[] = {{"perm", AttributeKind::kInts}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Transpose", .import = ImportOnnx}};
-constexpr TfliteSpelling kTflite[] = {{"TRANSPOSE", ImportTflite}};
+constexpr TfliteSpelling kTflite[] = {{"TRANSPOSE", ImportTflite, 2}};
 
 }  // namespace
 

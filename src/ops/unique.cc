@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/foreign.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -103,8 +104,17 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+// In the order of appearance; the second output says which of them each element is.
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  const std::vector<Value*> results = builder.EmitNode("Unique", node.inputs, 3, {{"sorted", int64_t{0}}});
+  node.SetResult(0, results[0]);
+  node.SetResult(1, results[2]);
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}, {"sorted", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Unique", 11}};
+constexpr TfliteSpelling kTflite[] = {{"UNIQUE", ImportTflite}};
 
 }  // namespace
 
@@ -121,6 +131,7 @@ const OpDef op_unique = {
     .reference = Reference,
     .data_dependent_shape = true,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

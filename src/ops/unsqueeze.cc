@@ -2,6 +2,7 @@
 
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
@@ -30,7 +31,13 @@ Status Infer(InferContext& context) {
   return {};
 }
 
+Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
+  node.SetResult(0, builder.Emit("Unsqueeze", {node.input(0), TfliteIntVector(builder, node.input(1))}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Unsqueeze", 1, 12, "", ImportAxesAttribute, 1}, {"Unsqueeze", 13}};
+constexpr TfliteSpelling kTflite[] = {{"EXPAND_DIMS", ImportTflite, 2}};
 
 }  // namespace
 
@@ -44,6 +51,7 @@ const OpDef op_unsqueeze = {
     .reference = CopyReference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -32,7 +33,21 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+// A condition of one dimension chooses whole rows.
+Status ImportSelect(ForeignNode& node, GraphBuilder& builder) {
+  Value* condition = node.input(0);
+  const Type& x = node.input(1)->type;
+  if (condition->type.ranked && x.ranked && condition->type.rank() == 1 && x.rank() > 1) {
+    std::vector<int64_t> axes;
+    for (int64_t i = 1; i < x.rank(); ++i) axes.push_back(i);
+    condition = builder.Emit("Unsqueeze", {condition, builder.Ints(axes)});
+  }
+  node.SetResult(0, builder.Emit("Where", {condition, node.input(1), node.input(2)}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Where", 9}};
+constexpr TfliteSpelling kTflite[] = {{"SELECT_V2"}, {"SELECT", ImportSelect, 3}};
 
 }  // namespace
 
@@ -45,6 +60,7 @@ const OpDef op_where = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
 };
 
 }  // namespace whet::ops

@@ -1,0 +1,37 @@
+// The fixed part of a Model file.
+#pragma once
+
+#include <array>
+#include <bit>
+#include <cstdint>
+
+namespace whet {
+
+static_assert(std::endian::native == std::endian::little, "Model files are little-endian and used in place");
+
+// What this reader knows. A writer states in `readable_from` the earliest version whose readers understand
+// its file; a reader refuses files whose `readable_from` is beyond its own version, and ignores fields it
+// does not know in all others.
+inline constexpr uint32_t kModelFormatVersion = 1;
+
+inline constexpr uint64_t kTensorAlignment = 64;
+
+using Sha256 = std::array<uint8_t, 32>;
+
+struct ModelHeader {
+  char magic[8];
+  uint32_t version;  // of the writer
+  uint32_t readable_from;
+  uint64_t index_bytes;   // the index follows this header
+  uint64_t tensor_bytes;  // from the end of the index, rounded up to 64, to the end of the file
+  Sha256 index_sha256;
+};
+static_assert(sizeof(ModelHeader) == 64);
+
+inline constexpr char kModelMagic[8] = {'W', 'H', 'E', 'T', '\r', '\n', 0x1a, 0};
+
+constexpr uint64_t AlignTensor(uint64_t offset) {
+  return (offset + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
+}
+
+}  // namespace whet

@@ -1,0 +1,171 @@
+#include "model_file/model_file.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sodium/crypto_hash_sha256.h>
+
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+
+#include "base/file.h"
+#include "ir/builder.h"
+#include "ir/evaluate.h"
+#include "ir/text.h"
+#include "ir/verify.h"
+#include "model_file/format.h"
+
+namespace whet {
+namespace {
+
+using testing::HasSubstr;
+
+TensorPtr Floats(std::initializer_list<float> values) {
+  return Constant::Vector(DType::kF32, std::span(values.begin(), values.size()));
+}
+
+// A state that sums its input, a branch, the same weights under two names, an open dimension.
+std::unique_ptr<Graph> Example() {
+  auto graph = std::make_unique<Graph>("example");
+  Value* x = graph->AddInput("x", Type(DType::kF32, {Dim::Symbol("batch", 1, 8), Dim(2)}));
+  Value* flag = graph->AddInput("flag", Type(DType::kBool, {}));
+  Value* total = graph->AddInput("total", Type(DType::kF32, {Dim(2)}));
+  GraphBuilder builder(*graph);
+  builder.SetNodeName("body");
+  Value* w = builder.Const(Floats({3, 4}), "w");
+  Value* twin = builder.Const(Floats({3, 4}), "twin");
+  builder.Const(Floats({9, 9, 9}), "unused");
+  Value* sum = builder.Emit("Add", {builder.Emit("Add", {x, w}), twin});
+  std::vector<std::unique_ptr<Graph>> branches;
+  for (const char* op : {"Relu", "Neg"}) {
+    branches.push_back(std::make_unique<Graph>(op, graph.get()));
+    GraphBuilder branch(*branches.back());
+    branch.SetNodeName(op);
+    branches.back()->AddOutput(
+        branch.Emit(op, {branch.Emit("Add", {sum, branch.Const(Floats({1, 2}), "own")})}));
+    EXPECT_TRUE(branch.ok());
+  }
+  Value* y = builder.EmitNode("If", {&flag, 1}, 1, {}, std::move(branches))[0];
+  Value* next = builder.Emit("Add", {total, w});
+  Value* turned = builder.Emit("Transpose", {y}, {{"perm", std::vector<int64_t>{1, 0}}});
+  EXPECT_TRUE(builder.ok());
+  graph->AddOutput(turned);
+  graph->states.push_back({"total", total, next, Floats({5, 6})});
+  graph->metadata["labels"] = std::string("a\0b", 3);
+  return graph;
+}
+
+std::shared_ptr<Constant> Aligned(std::span<const std::byte> bytes) {
+  auto copy = Constant::Allocate(DType::kU8, Shape{static_cast<int64_t>(bytes.size())});
+  std::memcpy(copy->mutable_data(), bytes.data(), bytes.size());
+  return copy;
+}
+
+Result<Model> Open(std::span<const std::byte> bytes) {
+  const auto copy = Aligned(bytes);
+  return OpenModelBytes(std::span(copy->view().as<const std::byte>(), bytes.size()), copy, "test.whet");
+}
+
+void FixHash(std::vector<std::byte>& file) {
+  ModelHeader header;
+  std::memcpy(&header, file.data(), sizeof(header));
+  crypto_hash_sha256(header.index_sha256.data(),
+                     reinterpret_cast<const uint8_t*>(file.data()) + sizeof(header), header.index_bytes);
+  std::memcpy(file.data(), &header, sizeof(header));
+}
+
+TEST(ModelFile, KeepsTheWholeGraph) {
+  const auto graph = Example();
+  const auto bytes = SerializeModel(*graph);
+  ASSERT_TRUE(bytes.ok());
+  auto model = Open(*bytes);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  const Status verified = VerifyGraph(*model->graph);
+  EXPECT_TRUE(verified.ok()) << verified.ToString();
+  EXPECT_EQ(model->graph->metadata, graph->metadata);
+  ASSERT_EQ(model->graph->states.size(), 1U);
+  EXPECT_EQ(model->graph->states[0].initial->view().as<float>()[1], 6);
+  EXPECT_EQ(model->graph->inputs()[0]->type, graph->inputs()[0]->type);
+  // The unused constant is gone; all else prints the same.
+  graph->RemoveUnusedConstants();
+  EXPECT_EQ(ToText(*model->graph), ToText(*graph));
+}
+
+TEST(ModelFile, SameGraphSameBytes) {
+  const auto bytes = SerializeModel(*Example());
+  auto model = Open(*bytes);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_EQ(*SerializeModel(*model->graph), *bytes);
+  EXPECT_EQ(*ModelId(*Example()->Clone()), model->id);
+  EXPECT_EQ(model->id.size(), 64U);
+}
+
+TEST(ModelFile, StoresTheSameTensorOnceAndAligned) {
+  const auto bytes = SerializeModel(*Example());
+  auto model = Open(*bytes);
+  ASSERT_TRUE(model.ok());
+  const void* w = model->graph->FindValue("w")->constant()->view().data;
+  EXPECT_EQ(w, model->graph->FindValue("twin")->constant()->view().data);
+  EXPECT_EQ(reinterpret_cast<uintptr_t>(w) % kTensorAlignment, 0U);
+}
+
+TEST(ModelFile, SavesAndMaps) {
+  const std::string path = testing::TempDir() + "model_file_test.whet";
+  ASSERT_TRUE(SaveModel(*Example(), path).ok());
+  auto model = OpenModel(path);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  std::filesystem::remove(path);
+  // The map outlives the name.
+  EXPECT_EQ(model->graph->FindValue("w")->constant()->view().as<float>()[0], 3);
+}
+
+TEST(ModelFile, FindsChangedTensors) {
+  auto bytes = *SerializeModel(*Example());
+  const auto hashes_of = [](std::span<const std::byte> file) {
+    const auto copy = Aligned(file);
+    return VerifyModelHashes(std::span(copy->view().as<const std::byte>(), file.size()), "test.whet");
+  };
+  EXPECT_TRUE(hashes_of(bytes).ok());
+  ModelHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  bytes[sizeof(header) + AlignTensor(header.index_bytes)] ^= std::byte{1};
+  EXPECT_TRUE(Open(bytes).ok()) << "opening does not read the tensors";
+  EXPECT_THAT(hashes_of(bytes).ToString(), HasSubstr("do not match their SHA-256"));
+}
+
+TEST(ModelFile, RefusesDamage) {
+  const auto bytes = *SerializeModel(*Example());
+  for (size_t size = 0; size < bytes.size(); size += 7)
+    EXPECT_FALSE(Open(std::span(bytes).first(size)).ok()) << size;
+  auto newer = bytes;
+  newer[12] = std::byte{2};  // readable_from
+  EXPECT_THAT(Open(newer).status().ToString(), HasSubstr("update Whet"));
+  auto changed = bytes;
+  changed[sizeof(ModelHeader) + 40] ^= std::byte{1};
+  EXPECT_THAT(Open(changed).status().ToString(), HasSubstr("does not match the SHA-256"));
+}
+
+// Every byte of the index takes wrong values, with the hash made right: nothing may crash, and what opens
+// keeps the rules of a Graph.
+TEST(ModelFile, WithstandsEveryChangedByteOfTheIndex) {
+  const auto bytes = *SerializeModel(*Example());
+  ModelHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  int opened = 0;
+  for (size_t i = 0; i < header.index_bytes; ++i) {
+    for (const int change : {0x01, 0x80, 0xff}) {
+      auto file = bytes;
+      file[sizeof(header) + i] ^= static_cast<std::byte>(change);
+      FixHash(file);
+      auto model = Open(file);
+      if (!model.ok()) continue;
+      ++opened;
+      const Status verified = VerifyGraph(*model->graph);
+      EXPECT_TRUE(verified.ok()) << "byte " << i << ": " << verified.ToString();
+    }
+  }
+  EXPECT_GT(opened, 0) << "names may be anything";
+}
+
+}  // namespace
+}  // namespace whet
