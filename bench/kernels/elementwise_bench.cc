@@ -1,5 +1,6 @@
 #include "kernels/elementwise/elementwise.h"
 
+#include <chrono>
 #include <cstring>
 
 #include "measure.h"
