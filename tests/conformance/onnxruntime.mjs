@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 // Whether ONNX Runtime runs what `whet export` writes, and gets the same answers as from the original:
-//   onnxruntime.mjs [--whet PROGRAM] [--opset N] FOLDER OR MODEL.onnx…
+//   onnxruntime.mjs [--whet PROGRAM] [--build FOLDER] [--opset N] [FOLDER OR MODEL.onnx…]
 // A folder holds tests in the layout of ONNX's backend tests, whose inputs and outputs are used. A model that
-// stands alone is compared on the inputs of build/reference. Prints what differs and the counts.
+// stands alone is compared on the inputs of build/reference. Without arguments: the ONNX models of
+// tests/models/models.json, which are fetched if need be. Prints what differs and the counts.
 import { spawnSync } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
@@ -20,6 +21,11 @@ const option = (name, fallback) => {
 const whet = option('--whet', path.join(root, 'build/release/whet'));
 const build = option('--build', path.join(root, 'build'));
 const opset = option('--opset', '');
+if (!args.length && build === path.join(root, 'build')) {
+  for (const [script, argv] of [['scripts/fetch_models.mjs', ['--runtimes']], ['tests/models/make_reference.mjs', []]]) {
+    if (spawnSync(process.execPath, [path.join(root, script), ...argv], { stdio: ['ignore', 2, 2] }).status !== 0) process.exit(1);
+  }
+}
 const onnx = new Onnx(path.join(build, 'runtimes'));
 
 const types = { 1: ['float32', Float32Array], 2: ['uint8', Uint8Array], 3: ['int8', Int8Array], 4: ['uint16', Uint16Array],
@@ -137,6 +143,10 @@ async function sessionNames(model) {
   return { inputs: session.inputNames, outputs: session.outputNames };
 }
 
+if (!args.length) {
+  const index = JSON.parse(fs.readFileSync(path.join(root, 'tests/models/models.json'), 'utf8'));
+  args.push(...index.models.filter((m) => m.format === 'onnx' && !m.reference?.none).map((m) => path.join(build, 'models', m.name)));
+}
 for (const arg of args) {
   if (arg.endsWith('.onnx')) {
     const folder = path.join(build, 'reference', path.relative(path.join(build, 'models'), path.resolve(arg)));
