@@ -17,6 +17,7 @@ constexpr Shape kShapes[] = {
     {"max_112_64_3x3s2", pool::Mode::kMax, 112, 64, 3, 2, 1},
     {"max_64_24_2x2s2", pool::Mode::kMax, 64, 24, 2, 2, 0},
     {"max_28_192_3x3s1", pool::Mode::kMax, 28, 192, 3, 1, 1},
+    {"max_160_1_5x5s1", pool::Mode::kMax, 160, 1, 5, 1, 2},
     {"average_56_96_2x2s2", pool::Mode::kAverage, 56, 96, 2, 2, 0},
     {"global_7_1280", pool::Mode::kAverage, 7, 1280, 7, 1, 0},
     {"global_14_512", pool::Mode::kAverage, 14, 512, 14, 1, 0},

@@ -68,11 +68,33 @@ WHET_INLINE void Window(const float* in, float* out, int64_t rows, int64_t colum
   }
 }
 
+// Windows whose elements lie at the same distances: of neighbouring channels.
+template <typename Op>
+WHET_INLINE void Windows(const float* in, float* out, int64_t n, int64_t rows, int64_t columns,
+                         int64_t row_step, int64_t column_step, F32 scale) {
+  int64_t c = 0;
+  for (; c + 4 * kLanes <= n; c += 4 * kLanes) {
+    Window<Op, 4, false>(in + c, out + c, rows, columns, row_step, column_step, scale, kLanes);
+  }
+  for (; c + kLanes <= n; c += kLanes) {
+    Window<Op, 1, false>(in + c, out + c, rows, columns, row_step, column_step, scale, kLanes);
+  }
+  if (c < n) Window<Op, 1, true>(in + c, out + c, rows, columns, row_step, column_step, scale, n - c);
+}
+
 template <typename Op>
 void PoolRow(const Params& p, const float* image, float* out, Taps rows, int64_t channels) {
   const int64_t row_step = p.dilation_height * p.in_row_stride;
   const int64_t column_step = p.dilation_width * p.in_pixel_stride;
-  for (int64_t ox = 0; ox < p.out_width; ++ox, out += p.out_pixel_stride) {
+  // With stride 1 and pixels side by side, the channels of neighbouring pixels are like more channels of one,
+  // where no window reaches over an edge; that fills the vectors however few channels there are.
+  int64_t run_first = p.out_width, run_last = p.out_width;
+  if (p.stride_width == 1 && channels == p.in_pixel_stride && channels == p.out_pixel_stride) {
+    const int64_t end = p.width - (p.kernel_width - 1) * p.dilation_width + p.pad_left;
+    run_last = end < p.out_width ? end : p.out_width;
+    if (p.pad_left < run_last) run_first = p.pad_left;
+  }
+  for (int64_t ox = 0; ox < p.out_width;) {
     const Taps columns =
         ClipTaps(ox * p.stride_width - p.pad_left, p.kernel_width, p.dilation_width, p.width, p.pad_right);
     const bool any = rows.count > 0 && columns.count > 0;
@@ -82,16 +104,10 @@ void PoolRow(const Params& p, const float* image, float* out, Taps rows, int64_t
     const F32 scale = Set1(divisor > 0 ? 1.0f / static_cast<float>(divisor) : 0.0f);
     // Not formed for an empty window: its position need not be in the image.
     const float* in = any ? image + rows.first * p.in_row_stride + columns.first * p.in_pixel_stride : image;
-    int64_t c = 0;
-    for (; c + 4 * kLanes <= channels; c += 4 * kLanes) {
-      Window<Op, 4, false>(in + c, out + c, y_count, x_count, row_step, column_step, scale, kLanes);
-    }
-    for (; c + kLanes <= channels; c += kLanes) {
-      Window<Op, 1, false>(in + c, out + c, y_count, x_count, row_step, column_step, scale, kLanes);
-    }
-    if (c < channels) {
-      Window<Op, 1, true>(in + c, out + c, y_count, x_count, row_step, column_step, scale, channels - c);
-    }
+    const int64_t pixels = ox == run_first ? run_last - run_first : 1;
+    Windows<Op>(in, out + ox * p.out_pixel_stride, pixels * channels, y_count, x_count, row_step, column_step,
+                scale);
+    ox += pixels;
   }
 }
 
