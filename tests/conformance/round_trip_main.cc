@@ -6,21 +6,36 @@
 
 #include "export/onnx/onnx_export.h"
 #include "import/onnx/onnx_import.h"
+#include "ir/infer.h"
+#include "ir/pass.h"
 #include "ir/text.h"
 #include "measure/conformance.h"
+#include "passes/pass_list.h"
 
 namespace {
 
-// Runs what comes back.
+// Runs what comes back, of the Graph as it was read or as the passes leave it.
 class RoundTripEngine final : public whet::ConformanceEngine {
  public:
+  explicit RoundTripEngine(bool optimize) : optimize_(optimize) {}
   whet::Result<std::vector<whet::TensorPtr>> Run(whet::Graph& graph,
                                                  std::span<const whet::TensorPtr> inputs) override {
+    if (optimize_) {
+      std::map<std::string, whet::Shape> shapes;
+      for (size_t i = 0; i < inputs.size() && i < graph.inputs().size(); ++i) {
+        shapes[graph.inputs()[i]->name()] = inputs[i]->shape();
+      }
+      WHET_RETURN_IF_ERROR(whet::BindShapes(graph, shapes));
+      WHET_RETURN_IF_ERROR(whet::RunPasses(graph, whet::OptimizationPasses(), {}));
+    }
     WHET_ASSIGN_OR_RETURN(const std::string bytes, whet::ExportOnnxBytes(graph));
     WHET_ASSIGN_OR_RETURN(const auto again,
                           whet::ImportOnnxBytes(std::as_bytes(std::span(bytes)), "written"));
     return whet::EvaluatorEngine().Run(*again, inputs);
   }
+
+ private:
+  bool optimize_;
 };
 
 enum class Outcome { kEqual, kDifferent, kNotRead };
@@ -75,14 +90,18 @@ int main(int argc, char** argv) {
       return 1;
     }
     whet::EvaluatorEngine direct;
-    RoundTripEngine engine;
+    RoundTripEngine plain(false);
+    RoundTripEngine optimized(true);
     for (const std::string& test : *tests) {
       ++counts[static_cast<size_t>(RoundTrip(test + "/model.onnx"))];
       if (whet::RunConformanceTest(test, direct).outcome != whet::ConformanceOutcome::kPassed) continue;
-      const whet::ConformanceCase result = whet::RunConformanceTest(test, engine);
-      if (result.outcome == whet::ConformanceOutcome::kPassed) continue;
-      std::printf("WRONG %s: %s\n", test.c_str(), result.reason.c_str());
-      ++wrong;
+      for (RoundTripEngine* engine : {&plain, &optimized}) {
+        const whet::ConformanceCase result = whet::RunConformanceTest(test, *engine);
+        if (result.outcome == whet::ConformanceOutcome::kPassed) continue;
+        std::printf("WRONG %s%s: %s\n", test.c_str(), engine == &optimized ? " after the passes" : "",
+                    result.reason.c_str());
+        ++wrong;
+      }
     }
   }
   std::printf("%zu models came back the same, %zu did not, %zu were not read; %zu compute something else\n",
