@@ -88,13 +88,15 @@ class BenchCommand final : public Command {
     ExecutorOptions options = ToExecutorOptions(engine_, model_);
     std::map<std::string, TensorPtr> tensors;
     std::map<std::string, InputBinding> bindings;
+    PreparedInputs prepared;
     {
       // Gone before anything is measured: a program that knows its inputs does not need it.
       Executor executor(LoaderOf(model_), options);
       WHET_ASSIGN_OR_RETURN(const Graph* graph, executor.graph());
       Result<PreparedInputs> inputs = PrepareInputs(*graph, inputs_, true);
       if (!inputs.ok()) return inputs.TakeStatus().At(model_);
-      tensors = ByName(*graph, inputs->runs[0]);
+      prepared = std::move(*inputs);
+      tensors = ByName(*graph, prepared.runs[0]);
       WHET_ASSIGN_OR_RETURN(const std::vector<std::string> by_value, executor.ShapeInputs());
       for (const auto& [name, tensor] : tensors) {
         const bool value = std::find(by_value.begin(), by_value.end(), name) != by_value.end();
@@ -104,11 +106,15 @@ class BenchCommand final : public Command {
     ResetPeakRss();
     Executor executor(LoaderOf(model_), options);
     Result<Measurement> measurement = Measure(console, executor, tensors, bindings);
-    if (!measurement.ok()) return measurement.TakeStatus().At(model_);
+    if (!measurement.ok()) return ExplainAssumed(measurement.TakeStatus(), prepared).At(model_);
     if (console.json()) {
       PrintJson(console, options, *measurement, executor);
     } else {
       Print(console, options, *measurement, executor);
+      if (!prepared.assumed.empty()) {
+        console.Print(Format("  note       open sizes were assumed: %s; --shape gives others\n",
+                             prepared.assumed.c_str()));
+      }
     }
     if (!trace_.empty()) return WriteTrace(trace_, model_, measurement->profile);
     return {};

@@ -135,7 +135,7 @@ class Preparer {
   }
 
   // For random inputs, which need every dimension.
-  Result<Shape> ShapeOf(size_t i) const {
+  Result<Shape> ShapeOf(size_t i) {
     const Value& input = *graph_.inputs()[i];
     if (!input.type.ranked && !arguments_.shapes.shapes.contains(input.name())) {
       return Error(Code::kInvalidArgument,
@@ -146,6 +146,10 @@ class Preparer {
     const std::vector<int64_t> dims = DimsOf(i);
     for (size_t d = 0; d < dims.size(); ++d) {
       shape.push_back(dims[d] >= 0 ? dims[d] : std::max<int64_t>(input.type.dims[d].lo, 1));
+    }
+    if (std::find(dims.begin(), dims.end(), -1) != dims.end()) {
+      if (!result_.assumed.empty()) result_.assumed += ", ";
+      result_.assumed += input.name() + "=" + shape.ToString();
     }
     return shape;
   }
@@ -425,6 +429,15 @@ void AddPreprocessOptions(CLI::App& app, InputArguments* arguments) {
          "How a recording becomes an input, e.g. rate=16000,frame=512 (default: the model's own)")
       ->type_name("KEY=VALUE,...")
       ->group("Pictures and sound");
+}
+
+Status ExplainAssumed(Status status, const PreparedInputs& inputs) {
+  if (status.ok() || inputs.assumed.empty()) return status;
+  const std::string where(status.where());
+  Status explained =
+      Error(status.code(), "%s (the model leaves sizes open, and %s was assumed; give --shape NAME=SHAPE)",
+            std::string(status.what()).c_str(), inputs.assumed.c_str());
+  return where.empty() ? std::move(explained) : std::move(explained).At(where);
 }
 
 Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& arguments, bool fill_random) {

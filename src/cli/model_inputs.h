@@ -54,7 +54,12 @@ struct PreparedInputs {
   // The photograph that went in, for drawing on, and where it lies in the input.
   std::optional<data::Image> photo;
   data::ImagePlacement placement;
+  // Random inputs whose open dimensions nobody gave, as "x: 1x3x1x1, …"; empty if there are none.
+  std::string assumed;
 };
+
+// Adds to an error that the shapes were assumed, since that is likely why.
+Status ExplainAssumed(Status status, const PreparedInputs& inputs);
 
 // What is not given is random with seed 0 if `fill_random`, else an error. The files' shapes must fit the
 // graph's types; its open dimensions are taken from --shape, then from the files, and, for random inputs,

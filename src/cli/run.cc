@@ -53,8 +53,9 @@ class RunCommand final : public Command {
         if (run > 0) {
           for (const auto& [output, input] : feed) inputs.runs[run][input] = runs.back()[output];
         }
-        WHET_ASSIGN_OR_RETURN(RunOutputs outputs, executor.Run(ByName(graph, inputs.runs[run])));
-        runs.push_back(std::move(outputs));
+        Result<RunOutputs> outputs = executor.Run(ByName(graph, inputs.runs[run]));
+        if (!outputs.ok()) return ExplainAssumed(outputs.TakeStatus(), inputs);
+        runs.push_back(std::move(*outputs));
         progress.Advance("frames");
       }
     }
