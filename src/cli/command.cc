@@ -5,6 +5,7 @@ namespace whet::cli {
 std::vector<std::unique_ptr<Command>> MakeCommands() {
   std::vector<std::unique_ptr<Command>> commands;
   commands.push_back(MakeInspectCommand());
+  commands.push_back(MakeImportCommand());
   commands.push_back(MakeRunCommand());
   commands.push_back(MakeBenchCommand());
   commands.push_back(MakeDiffCommand());

@@ -67,8 +67,13 @@ expect 0 '1 values compared, 0 diverge' '^$' diff model.txt
 sed 's/Add/Sub/' model.txt >other.txt
 expect 1 "first is 'y'" '^whet diff: 1 of 1 values diverge' diff model.txt other.txt
 
-expect 0 'steps' '^$' inspect model.txt --shape a=3x2
-expect 0 'arena' '^$' inspect model.txt --shape a=3x2 --plan
+expect 0 '^sum.whet: text, 1 nodes' '^$' import model.txt -o sum.whet --set author=me --mean 1,2,3 --labels model.txt
+expect 0 'whet.image = mean=1:2:3' '^$' inspect sum.whet
+expect 0 'f32\[1,2\] +11 +22' '^$' run sum.whet -i a=1,2 -i b=10,20
+expect 0 'steps' '^$' inspect sum.whet --shape a=3x2
+expect 0 'arena' '^$' inspect sum.whet --shape a=3x2 --plan
+expect 2 '^$' '--set' import model.txt -o x.whet --set author
+
 mkdir readonly && touch readonly/out.npz && chmod 500 readonly
 if ((EUID != 0)); then expect 1 '' 'readonly' run model.txt -i 1,2 -i 1,2 -o readonly/out.npz; fi
 expect 1 '' 'cannot' run model.txt -i 1,2 -i 1,2 -o no/such/folder/out.npz
