@@ -17,10 +17,12 @@ WHET_FOR_EACH_ISA(WHET_DECLARE)
 namespace depthwise {
 namespace {
 
-// The weights of this many channels, and the input that a tile of pixels reads, stay in the L1 cache.
-constexpr int64_t kChannelBlock = 256;
-// Blocks begin on a multiple of this, so that only the last has a partial vector.
-constexpr int64_t kChannelGrain = 16;
+// The weights of a block of channels, and the input under a tile of pixels, should stay in the L1 cache.
+constexpr int64_t kBlockWeights = 4096;
+constexpr int64_t kMaxBlock = 256;
+constexpr int64_t kMinBlock = 64;
+
+int64_t PackedChannels(int64_t channels) { return CeilDiv(channels, kChannelGrain) * kChannelGrain; }
 
 // Sizes are bounded such that positions do not overflow.
 const char* Check(const Params& p) {
@@ -86,17 +88,17 @@ constexpr Row kRows[] = {WHET_FOR_EACH_ISA(WHET_ROW)};
 
 }  // namespace
 
-int64_t PackedChannels(int64_t channels) { return CeilDiv(channels, kChannelGrain) * kChannelGrain; }
-
 int64_t PackedSize(const Params& p) { return p.kernel_h * p.kernel_w * PackedChannels(p.channels); }
 
 void Pack(const Params& p, const float* weights, const int64_t (&steps)[3], float* packed) {
-  const int64_t pitch = PackedChannels(p.channels);
-  for (int64_t y = 0; y < p.kernel_h; ++y) {
-    for (int64_t x = 0; x < p.kernel_w; ++x, packed += pitch) {
-      const float* tap = weights + y * steps[1] + x * steps[2];
-      for (int64_t c = 0; c < p.channels; ++c) packed[c] = tap[c * steps[0]];
-      std::fill(packed + p.channels, packed + pitch, 0.0f);
+  for (int64_t first = 0; first < p.channels; first += kChannelGrain) {
+    const int64_t channels = std::min(kChannelGrain, p.channels - first);
+    for (int64_t y = 0; y < p.kernel_h; ++y) {
+      for (int64_t x = 0; x < p.kernel_w; ++x, packed += kChannelGrain) {
+        const float* tap = weights + first * steps[0] + y * steps[1] + x * steps[2];
+        for (int64_t c = 0; c < channels; ++c) packed[c] = tap[c * steps[0]];
+        std::fill(packed + channels, packed + kChannelGrain, 0.0f);
+      }
     }
   }
 }
@@ -105,11 +107,11 @@ Status Choose(Isa isa, Params* p, Choice* choice) {
   p->channel_block = kChannelGrain;
   if (const char* problem = Check(*p)) return Error(Code::kInvalidArgument, "%s", problem);
   // Equal blocks; more of them where there are few rows to balance threads with.
-  constexpr int64_t kEnoughUnits = 32;
+  constexpr int64_t kEnoughUnits = 16;
   const int64_t rows = std::min(p->batch * p->out_h, kEnoughUnits);
-  const int64_t blocks =
-      std::max(CeilDiv(p->channels, kChannelBlock),
-               std::min(CeilDiv(kEnoughUnits, rows), CeilDiv(p->channels, kChannelBlock / 4)));
+  const int64_t largest = std::clamp(kBlockWeights / (p->kernel_h * p->kernel_w), kMinBlock, kMaxBlock);
+  const int64_t blocks = std::max(CeilDiv(p->channels, largest),
+                                  std::min(CeilDiv(kEnoughUnits, rows), CeilDiv(p->channels, kMinBlock)));
   p->channel_block = PackedChannels(CeilDiv(p->channels, blocks));
   const std::optional<int64_t> units = UnitsOf(*p);
   if (!units) return Error(Code::kLimitExceeded, "depthwise: more units than 64 bits count");

@@ -42,10 +42,11 @@ void AppendRows(std::vector<const Row*>* rows);
 
 Status Choose(Isa isa, Params* params, Choice* choice);
 
-// Of the packed weights, in floats: [kernel_h][kernel_w][PackedChannels].
+// Weights are packed [channels / kChannelGrain][kernel_h][kernel_w][kChannelGrain], the last filled up with
+// zeros; the same for every instruction set.
+inline constexpr int64_t kChannelGrain = 16;
+// In floats.
 int64_t PackedSize(const Params& params);
-// The same for every instruction set.
-int64_t PackedChannels(int64_t channels);
 // Element (channel c, y, x) of the weights is weights[c * steps[0] + y * steps[1] + x * steps[2]].
 void Pack(const Params& params, const float* weights, const int64_t (&steps)[3], float* packed);
 

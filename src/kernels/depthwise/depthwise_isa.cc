@@ -11,9 +11,9 @@ struct RunArgs {
   int64_t in_stride;        // from pixel to pixel
   int64_t in_tap_step;      // from a tap to the one right of it
   int64_t in_tap_row_step;  // from a tap to the one below it
-  const float* weights;
-  int64_t weight_step;  // from tap to tap
+  const float* weights;     // of the first channel
   int64_t kernel_w;
+  int64_t taps;
   int64_t ky_begin;  // kernel rows that are inside the image
   int64_t ky_end;
   int64_t column_begin;  // columns of input under the run that are inside it, counted from the first tap
@@ -27,6 +27,12 @@ struct RunArgs {
   int64_t residual_stride;
   const Epilogue* epilogue;
 };
+
+// The weights of kGrain channels lie together, tap after tap: at fixed distances from one address.
+constexpr int kGrain = depthwise::kChannelGrain;
+WHET_INLINE const float* WeightsAt(const RunArgs& args, int64_t c) {
+  return args.weights + c / kGrain * kGrain * args.taps + c % kGrain;
+}
 
 template <int kPixels, int kVectors>
 WHET_INLINE void Finish(const RunArgs& args, F32 (&acc)[kPixels][kVectors], int64_t c) {
@@ -73,22 +79,26 @@ WHET_INLINE void SquareVectors(const RunArgs& args, int64_t c) {
 #pragma GCC unroll 8
     for (int i = 0; i < kPixels; ++i) acc[i][v] = bias;
   }
+  const float* row = args.input + ky_begin * args.in_tap_row_step + c;
+  const float* w[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) w[v] = WeightsAt(args, c + v * kLanes) + ky_begin * kKernel * kGrain;
 #pragma GCC unroll 1
   for (int64_t ky = ky_begin; ky < ky_end; ++ky) {
-    const float* row = args.input + ky * args.in_tap_row_step + c;
-    const float* w = args.weights + ky * kKernel * args.weight_step + c;
     F32 weight[kKernel][kVectors];
 #pragma GCC unroll 8
-    for (int kx = 0; kx < kKernel; ++kx) {
+    for (int v = 0; v < kVectors; ++v) {
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) weight[kx][v] = Load(w + kx * args.weight_step + v * kLanes);
+      for (int kx = 0; kx < kKernel; ++kx) weight[kx][v] = Load(w[v] + kx * kGrain);
+      w[v] += kKernel * kGrain;
     }
+    const float* input = row;
 #pragma GCC unroll 16
-    for (int column = 0; column < kColumns; ++column) {
+    for (int column = 0; column < kColumns; ++column, input += in_stride) {
       if (!kInside && (column < args.column_begin || column >= args.column_end)) continue;
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        F32 x = Load(row + column * in_stride + v * kLanes);
+        F32 x = Load(input + v * kLanes);
         // Else the compiler makes the load a part of every multiply-add, which then wait for load ports.
         WHET_KEEP_IN_REGISTER(x);
 #pragma GCC unroll 8
@@ -98,24 +108,37 @@ WHET_INLINE void SquareVectors(const RunArgs& args, int64_t c) {
         }
       }
     }
+    row += args.in_tap_row_step;
   }
   Finish(args, acc, c);
 }
 
-// `runs` of them side by side, or one at the border.
 template <int kKernel, int kStride, int kPixels, bool kInside>
-void Square(const RunArgs& first, int64_t runs) {
-  RunArgs args = first;  // a copy that stores cannot change, as far as the compiler knows
+WHET_INLINE void SquareChannels(const RunArgs& args) {
+  int64_t c = 0;
+  for (; c + kLanes < args.channels; c += 2 * kLanes) {
+    SquareVectors<kKernel, kStride, kPixels, kInside, 2>(args, c);
+  }
+  if (c < args.channels) SquareVectors<kKernel, kStride, kPixels, kInside, 1>(args, c);
+}
+
+// `runs` of them side by side. The arguments are copied so that the compiler knows that stores do not change
+// them.
+template <int kKernel, int kStride, int kPixels>
+void Inside(const RunArgs& first, int64_t runs) {
+  RunArgs args = first;
   for (; runs > 0; --runs) {
-    int64_t c = 0;
-    for (; c + kLanes < args.channels; c += 2 * kLanes) {
-      SquareVectors<kKernel, kStride, kPixels, kInside, 2>(args, c);
-    }
-    if (c < args.channels) SquareVectors<kKernel, kStride, kPixels, kInside, 1>(args, c);
+    SquareChannels<kKernel, kStride, kPixels, true>(args);
     args.input += kPixels * kStride * args.in_stride;
     args.output += kPixels * args.out_stride;
     if (args.residual != nullptr) args.residual += kPixels * args.residual_stride;
   }
+}
+
+template <int kKernel, int kStride, int kPixels>
+void Border(const RunArgs& shared_args) {
+  const RunArgs args = shared_args;
+  SquareChannels<kKernel, kStride, kPixels, false>(args);
 }
 
 // One output pixel of any kernel, some vectors of channels from c on.
@@ -126,12 +149,17 @@ WHET_INLINE void AnyVectors(const RunArgs& args, int64_t kx_begin, int64_t kx_en
   for (int v = 0; v < kVectors; ++v) {
     acc[0][v] = args.bias != nullptr ? Load(args.bias + c + v * kLanes) : Zero();
   }
+  const float* w[kVectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) w[v] = WeightsAt(args, c + v * kLanes);
   for (int64_t ky = args.ky_begin; ky < args.ky_end; ++ky) {
     for (int64_t kx = kx_begin; kx < kx_end; ++kx) {
       const float* x = args.input + ky * args.in_tap_row_step + kx * args.in_tap_step + c;
-      const float* w = args.weights + (ky * args.kernel_w + kx) * args.weight_step + c;
+      const int64_t tap = (ky * args.kernel_w + kx) * kGrain;
 #pragma GCC unroll 8
-      for (int v = 0; v < kVectors; ++v) acc[0][v] += Load(x + v * kLanes) * Load(w + v * kLanes);
+      for (int v = 0; v < kVectors; ++v) {
+        acc[0][v] += Load(x + v * kLanes) * Load(w[v] + tap);
+      }
     }
   }
   Finish(args, acc, c);
@@ -147,17 +175,15 @@ void Any(const RunArgs& args, int64_t kx_begin, int64_t kx_end) {
 }
 
 constexpr int kMaxPixels = 4;
-using SquareFn = void (*)(const RunArgs& first, int64_t runs);
-
 struct SquareFns {
-  SquareFn inside[kMaxPixels];  // by the number of pixels, less 1
-  SquareFn border[kMaxPixels];
+  void (*inside[kMaxPixels])(const RunArgs& first, int64_t runs);  // by the number of pixels, less 1
+  void (*border[kMaxPixels])(const RunArgs& args);
 };
 template <int kKernel, int kStride>
-constexpr SquareFns kSquare = {{Square<kKernel, kStride, 1, true>, Square<kKernel, kStride, 2, true>,
-                                Square<kKernel, kStride, 3, true>, Square<kKernel, kStride, 4, true>},
-                               {Square<kKernel, kStride, 1, false>, Square<kKernel, kStride, 2, false>,
-                                Square<kKernel, kStride, 3, false>, Square<kKernel, kStride, 4, false>}};
+constexpr SquareFns kSquare = {{Inside<kKernel, kStride, 1>, Inside<kKernel, kStride, 2>,
+                                Inside<kKernel, kStride, 3>, Inside<kKernel, kStride, 4>},
+                               {Border<kKernel, kStride, 1>, Border<kKernel, kStride, 2>,
+                                Border<kKernel, kStride, 3>, Border<kKernel, kStride, 4>}};
 
 const SquareFns* FindSquare(const depthwise::Params& p) {
   if (p.dilation_w != 1 || p.kernel_h != p.kernel_w) return nullptr;
@@ -194,7 +220,7 @@ void DepthwiseF32(const Args& args, int64_t begin, int64_t end) {
   run.in_stride = p.in_stride;
   run.in_tap_step = p.dilation_w * p.in_stride;
   run.in_tap_row_step = p.dilation_h * p.in_w * p.in_stride;
-  run.weight_step = depthwise::PackedChannels(p.channels);
+  run.taps = p.kernel_h * p.kernel_w;
   run.kernel_w = p.kernel_w;
   run.out_stride = p.out_stride;
   run.residual_stride = p.residual_stride;
@@ -205,7 +231,7 @@ void DepthwiseF32(const Args& args, int64_t begin, int64_t end) {
     const int64_t image = unit / p.out_h / blocks;
     const int64_t left = p.channels - channel;
     run.channels = left < p.channel_block ? left : p.channel_block;
-    run.weights = weights + channel;
+    run.weights = weights + channel * run.taps;
     run.bias = bias != nullptr ? bias + channel : nullptr;
     run.slope = slope != nullptr ? slope + channel : nullptr;
     const int64_t y = oy * p.stride_h - p.pad_top;
@@ -231,7 +257,7 @@ void DepthwiseF32(const Args& args, int64_t begin, int64_t end) {
           square->inside[pixels - 1](run, runs);
           pixels *= runs;
         } else {
-          square->border[pixels - 1](run, 1);
+          square->border[pixels - 1](run);
         }
       } else {
         int64_t kx_begin;
