@@ -64,6 +64,32 @@ double Activate(const Activation& activation, double x, double slope) {
   return x;
 }
 
+Status CheckEpilogue(const InferContext& context, size_t bias, const Type& output) {
+  WHET_ASSIGN_OR_RETURN(const Activation activation, ReadActivation(context.attributes()));
+  const size_t residual = bias + 1, slope = bias + 2;
+  if (activation.kind == ActivationKind::kPrelu && !context.HasInput(slope)) {
+    return Error(Code::kBadFile, "the activation prelu has no slope");
+  }
+  if (!output.ranked) return {};
+  const Dim channels = output.rank() > 0 ? output.dims.back() : Dim(1);
+  const auto may_be = [](const Dim& a, const Dim& b) { return a.lo <= b.hi && b.lo <= a.hi; };
+  for (size_t i : {bias, slope}) {
+    if (!context.HasInput(i) || !context.input(i).ranked) continue;
+    const Type& type = context.input(i);
+    if (type.rank() != 1 || !may_be(type.dims[0], channels)) {
+      return Error(Code::kBadFile, "input %zu is %s but must have one entry for each of %s channels", i,
+                   ToString(type).c_str(), ToString(channels).c_str());
+    }
+  }
+  if (!context.HasInput(residual) || !context.input(residual).ranked) return {};
+  const Type& type = context.input(residual);
+  bool fits = type.rank() == output.rank();
+  for (size_t i = 0; fits && i < type.dims.size(); ++i) fits = may_be(type.dims[i], output.dims[i]);
+  if (fits) return {};
+  return Error(Code::kBadFile, "the residual %s does not fit the output %s", ToString(type).c_str(),
+               ToString(output).c_str());
+}
+
 std::shared_ptr<const Constant> ScalarConstant(DType dtype, double value) {
   auto constant = Constant::Allocate(dtype, Shape{});
   StoreFloat(constant->view(), 0, value);

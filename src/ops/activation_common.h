@@ -35,6 +35,10 @@ Result<Activation> ReadActivation(const Attributes& attributes);
 
 double Activate(const Activation& activation, double x, double slope);
 
+// Checks the activation and that bias, residual and slope (inputs `bias`, `bias` + 1 and `bias` + 2) fit the
+// output: [channels], like the output, and [channels].
+Status CheckEpilogue(const InferContext& context, size_t bias, const Type& output);
+
 // --- the ONNX spelling of "+ residual, then activation"
 
 // Whether the node has anything after its own operation: a residual (input `residual`) or an activation.

@@ -59,7 +59,8 @@ Status Infer(InferContext& context) {
       *length = Dim();
       return {};
     }
-    if (past.rank() != 4 || !MayBeSame(past.dims[1], now.heads) || !MayBeSame(past.dims[3], now.size)) {
+    if (past.rank() != 4 || !MayBeSame(past.dims[0], now.batch) || !MayBeSame(past.dims[1], now.heads) ||
+        !MayBeSame(past.dims[3], now.size)) {
       return Error(Code::kBadFile, "input %zu is %s, which does not fit the keys and values", i,
                    ToString(past).c_str());
     }
@@ -72,9 +73,31 @@ Status Infer(InferContext& context) {
   Dim total = key.length, total_values = value.length;
   WHET_RETURN_IF_ERROR(past_length(kPastKey, key, &total));
   WHET_RETURN_IF_ERROR(past_length(kPastValue, value, &total_values));
-  if (context.HasInput(kMask) && context.input(kMask).ranked && context.input(kMask).rank() > 4) {
-    return Error(Code::kBadFile, "the mask %s has more than 4 dimensions",
-                 ToString(context.input(kMask)).c_str());
+  if (!MayBeSame(total, total_values)) {
+    return Error(Code::kBadFile, "there are %s keys but %s values", ToString(total).c_str(),
+                 ToString(total_values).c_str());
+  }
+  if (context.HasInput(kMask) && context.input(kMask).ranked) {
+    const Type& mask = context.input(kMask);
+    const Dim dims[] = {query.batch, query.heads, query.length, total};
+    bool broadcasts = mask.rank() <= 4;
+    for (int i = 1; broadcasts && i <= mask.rank(); ++i) {
+      const Dim& have = mask.dims[static_cast<size_t>(mask.rank() - i)];
+      // The mask may end before the keys do.
+      broadcasts = MayBeSame(have, Dim(1)) || MayBeSame(have, dims[4 - i]) || (i == 1 && have.lo <= total.hi);
+    }
+    if (!broadcasts) {
+      return Error(Code::kBadFile, "the mask %s does not broadcast to [%s, %s, %s, %s]",
+                   ToString(mask).c_str(), ToString(dims[0]).c_str(), ToString(dims[1]).c_str(),
+                   ToString(dims[2]).c_str(), ToString(dims[3]).c_str());
+    }
+  }
+  if (context.HasInput(kValidLengths) && context.input(kValidLengths).ranked) {
+    const Type& lengths = context.input(kValidLengths);
+    if (lengths.rank() != 1 || !MayBeSame(lengths.dims[0], query.batch)) {
+      return Error(Code::kBadFile, "nonpad_kv_seqlen is %s; it must have one entry a sample",
+                   ToString(lengths).c_str());
+    }
   }
   context.SetOutput(kY, q.rank() == 4 ? Type(q.dtype, {query.batch, query.heads, query.length, value.size})
                                       : Type(q.dtype, {query.batch, query.length, query.heads * value.size}));

@@ -9,7 +9,8 @@ constexpr double kEpsilon = 1e-5;
 
 Status Infer(InferContext& context) {
   const Type& x = context.input(kX);
-  for (size_t i = kScale; i <= kVariance && x.ranked && x.rank() > 0; ++i) {
+  if (x.ranked && x.rank() == 0) return Error(Code::kBadFile, "the input is a scalar");
+  for (size_t i = kScale; i <= kVariance && x.ranked; ++i) {
     const Type& parameter = context.input(i);
     if (!parameter.ranked) continue;
     const bool fits = parameter.rank() == 1 && parameter.dims[0].lo <= x.dims.back().hi &&

@@ -10,7 +10,6 @@ namespace {
 enum Input : size_t { kX, kW, kB, kResidual, kSlope };
 
 Status Infer(InferContext& context) {
-  WHET_RETURN_IF_ERROR(ReadActivation(context.attributes()).TakeStatus());
   const Type& x = context.input(kX);
   const Type& w = context.input(kW);
   if (!x.ranked || !w.ranked) {
@@ -48,7 +47,7 @@ Status Infer(InferContext& context) {
   }
   dims.push_back(outputs);
   context.SetOutput(0, Type(x.dtype, std::move(dims)));
-  return {};
+  return CheckEpilogue(context, kB, context.output(0));
 }
 
 // Weights are first put in the order [group][tap][input channel][output channel], so that the inner loop runs

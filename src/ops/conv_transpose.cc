@@ -20,7 +20,6 @@ int64_t OutputPadding(const Attributes& attributes, size_t i) {
 }
 
 Status Infer(InferContext& context) {
-  WHET_RETURN_IF_ERROR(ReadActivation(context.attributes()).TakeStatus());
   const Type& x = context.input(kX);
   const Type& w = context.input(kW);
   if (!x.ranked || !w.ranked) {
@@ -63,7 +62,7 @@ Status Infer(InferContext& context) {
   }
   dims.push_back(outputs);
   context.SetOutput(0, Type(x.dtype, std::move(dims)));
-  return {};
+  return CheckEpilogue(context, kB, context.output(0));
 }
 
 // Every input pixel adds its weighted kernel to the output.

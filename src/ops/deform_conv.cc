@@ -54,6 +54,14 @@ Status Reference(ReferenceContext& context) {
     return Error(Code::kInvalidArgument, "offsets of shape %s do not fit an output of shape %s",
                  offset_shape.ToString().c_str(), ys.ToString().c_str());
   }
+  if (context.HasInput(kMask) && context.input(kMask).elements() * 2 != context.input(kOffsets).elements()) {
+    return Error(Code::kInvalidArgument, "a mask of shape %s does not fit offsets of shape %s",
+                 context.input(kMask).shape.ToString().c_str(), offset_shape.ToString().c_str());
+  }
+  if (context.HasInput(kB) && context.input(kB).elements() != outputs) {
+    return Error(Code::kInvalidArgument, "%lld biases are given for %lld outputs",
+                 static_cast<long long>(context.input(kB).elements()), static_cast<long long>(outputs));
+  }
   const double* x = InputArray<double>(context, kX);
   const double* w = InputArray<double>(context, kW);
   const double* offsets = InputArray<double>(context, kOffsets);

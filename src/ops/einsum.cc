@@ -64,6 +64,11 @@ Result<Equation> Parse(std::string_view text, std::span<const int> ranks) {
     for (char c : right) letters += IsLetter(c) ? 1 : 0;
     const bool dots = right.find("...") != std::string_view::npos;
     WHET_ASSIGN_OR_RETURN(equation.output, ParseTerm(right, dots ? letters + ellipsis : letters));
+    for (int label : equation.output) {
+      if (std::count(equation.output.begin(), equation.output.end(), label) > 1) {
+        return Error(Code::kBadFile, "a label occurs twice in the output of '%s'", plain.c_str());
+      }
+    }
     return equation;
   }
   // Without an arrow: the ellipsis, then every letter that occurs once, in alphabetical order.

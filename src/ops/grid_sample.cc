@@ -41,7 +41,8 @@ Status Infer(InferContext& context) {
     return {};
   }
   const Dim& coordinates = grid.rank() > 0 ? grid.dims.back() : Dim(0);
-  if (x.rank() < 3 || grid.rank() != x.rank() || (coordinates.known() && coordinates.lo != x.rank() - 2)) {
+  if (x.rank() < 3 || grid.rank() != x.rank() || x.dims[0].lo > grid.dims[0].hi ||
+      grid.dims[0].lo > x.dims[0].hi || (coordinates.known() && coordinates.lo != x.rank() - 2)) {
     return Error(Code::kBadFile, "grid %s does not fit the input %s", ToString(grid).c_str(),
                  ToString(x).c_str());
   }
@@ -184,7 +185,8 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
       return Error(Code::kUnsupported, "GridSample of anything but images needs opset 20");
     }
     const std::string_view mode = attributes.String("mode", "linear");
-    if (attributes.Has("mode") && mode != "nearest") attributes.Set("mode", std::string(mode == "cubic" ? "bicubic" : "bilinear"));
+    if (attributes.Has("mode") && mode != "nearest")
+      attributes.Set("mode", std::string(mode == "cubic" ? "bicubic" : "bilinear"));
   }
   sink.Node("GridSample", {sink.ChannelsFirst(node.input(kX)), sink.NameOf(node.input(kGrid))},
             {sink.DefineFromChannelsFirst(node.output())}, attributes);

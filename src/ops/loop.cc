@@ -47,6 +47,11 @@ Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
   const Graph& body = *node.subgraphs[0];
   const TensorPtr trip_count = evaluator.Input(node, kTripCount);
   const TensorPtr condition = evaluator.Input(node, kCondition);
+  for (const TensorPtr& tensor : {trip_count, condition}) {
+    if (tensor != nullptr && tensor->view().elements() != 1) {
+      return Error(Code::kInvalidArgument, "the trip count and the condition must have one element each");
+    }
+  }
   const int64_t limit =
       trip_count != nullptr ? LoadInt(trip_count->view(), 0) : std::numeric_limits<int64_t>::max();
   bool go_on = condition == nullptr || LoadInt(condition->view(), 0) != 0;
@@ -61,6 +66,9 @@ Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
                                      Constant::Copy(DType::kBool, Shape{}, &yes)};
     inputs.insert(inputs.end(), carried.begin(), carried.end());
     WHET_ASSIGN_OR_RETURN(const std::vector<TensorPtr> results, evaluator.RunSubgraph(body, inputs));
+    if (results[0]->view().elements() != 1) {
+      return Error(Code::kInvalidArgument, "the body's condition must have one element");
+    }
     go_on = LoadInt(results[0]->view(), 0) != 0;
     for (size_t i = 0; i < carried.size(); ++i) carried[i] = results[i + 1];
     for (size_t i = 0; i < stacks; ++i) stacked[i].push_back(results[i + 1 + carried.size()]);

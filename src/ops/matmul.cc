@@ -10,7 +10,6 @@ namespace {
 enum Input : size_t { kA, kB, kBias, kResidual, kSlope };
 
 Status Infer(InferContext& context) {
-  WHET_RETURN_IF_ERROR(ReadActivation(context.attributes()).TakeStatus());
   const Type& a = context.input(kA);
   const Type& b = context.input(kB);
   if (a.dtype != b.dtype) {
@@ -42,7 +41,13 @@ Status Infer(InferContext& context) {
   if (a.rank() > 1) dims.push_back(left.end()[-2]);
   if (b.rank() > 1) dims.push_back(right.back());
   context.SetOutput(0, Type(a.dtype, std::move(dims)));
-  return {};
+  // Of a vector's product with a matrix or of a matrix's with a vector, an output has no columns.
+  if (b.rank() > 1) return CheckEpilogue(context, kBias, context.output(0));
+  for (size_t i = kBias; i < context.input_count(); ++i) {
+    if (context.HasInput(i))
+      return Error(Code::kBadFile, "a product with a vector has a bias, residual or slope");
+  }
+  return ReadActivation(context.attributes()).TakeStatus();
 }
 
 // One operand as a stack of matrices.
@@ -106,12 +111,11 @@ Status Run(ReferenceContext& context) {
   const T* residual = InputArray<T>(context, kResidual);
   WHET_ASSIGN_OR_RETURN(const Activation activation, ReadActivation(context.attributes()));
   const int64_t count = ys.elements();
-  const bool one_slope = slope != nullptr && context.input(kSlope).elements() == 1;
   for (int64_t i = 0; i < count; ++i) {
     if (bias != nullptr) y[i] += bias[i % n];
     if (residual != nullptr) y[i] += residual[i];
     if (activation.kind == ActivationKind::kNone) continue;
-    const double factor = slope != nullptr ? static_cast<double>(slope[one_slope ? 0 : i % n]) : 0;
+    const double factor = slope != nullptr ? static_cast<double>(slope[i % n]) : 0;
     y[i] = static_cast<T>(Activate(activation, static_cast<double>(y[i]), factor));
   }
   StoreArray(context, 0, y);

@@ -92,8 +92,8 @@ Status Infer(InferContext& context) {
       if (policy == "stretch") {
         dim = Dim(sizes[i]);
       } else if (in.size() == axes.size()) {
-        dim = Dim(static_cast<int64_t>(
-            std::floor(CommonScale(policy, sizes, in) * static_cast<double>(in[i]) + 0.5)));
+        const double size = CommonScale(policy, sizes, in) * static_cast<double>(in[i]);
+        dim = Dim(static_cast<int64_t>(std::floor(std::min(size, 0x1p40) + 0.5)));
       } else {
         dim = Dim();
       }
@@ -110,7 +110,8 @@ Status Infer(InferContext& context) {
         continue;
       }
       const double scale = LoadFloat(*scales, static_cast<int64_t>(i));
-      if (!(scale > 0)) return Error(Code::kBadFile, "a scale of %g; scales must be positive", scale);
+      if (!(scale > 0 && scale < 0x1p40))
+        return Error(Code::kBadFile, "a scale of %g; scales must be positive", scale);
       if (scale == 1) continue;
       dim = Dim(ScaledSize(dim.lo, scale), dim.bounded() ? ScaledSize(dim.hi, scale) : Dim::kUnbounded);
     }
@@ -169,7 +170,7 @@ class Sampler {
   Taps At(const Axis& axis, int64_t i) const {
     Taps taps;
     const double x = SourcePosition(axis, i, coordinates_);
-    if (coordinates_ == "tf_crop_and_resize" && (x < 0 || x > static_cast<double>(axis.in - 1))) {
+    if (coordinates_ == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(axis.in - 1))) {
       taps.outside = true;
       return taps;
     }

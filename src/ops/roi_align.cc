@@ -26,6 +26,12 @@ Status Infer(InferContext& context) {
     return Error(Code::kBadFile, "regions %s do not fit the input %s", ToString(rois).c_str(),
                  ToString(x).c_str());
   }
+  const Type& images = context.input(kBatchIndices);
+  if (images.ranked && rois.ranked &&
+      (images.rank() != 1 || images.dims[0].lo > rois.dims[0].hi || rois.dims[0].lo > images.dims[0].hi)) {
+    return Error(Code::kBadFile, "batch_indices %s do not fit the regions %s", ToString(images).c_str(),
+                 ToString(rois).c_str());
+  }
   context.SetOutput(0, Type(x.dtype, {rois.ranked ? rois.dims[0] : Dim(), Dim(height), Dim(width),
                                       x.ranked ? x.dims[3] : Dim()}));
   return {};

@@ -56,6 +56,11 @@ Status Reference(ReferenceContext& context) {
                  cache.ToString().c_str(), static_cast<long long>(half),
                  static_cast<long long>(batch * length));
   }
+  if (context.HasInput(kPositions) && context.input(kPositions).elements() != batch * length) {
+    return Error(Code::kInvalidArgument, "%lld positions are given for %lld tokens",
+                 static_cast<long long>(context.input(kPositions).elements()),
+                 static_cast<long long>(batch * length));
+  }
   const double* x = InputArray<double>(context, kX);
   const double* cosines = InputArray<double>(context, kCos);
   const double* sines = InputArray<double>(context, kSin);

@@ -23,7 +23,7 @@ Status Infer(InferContext& context) {
   if ((step_known && values[0] < 1) || (length.known() && length.lo < 1)) {
     return Error(Code::kBadFile, "frame_step and frame_length must be positive");
   }
-  if (x.ranked && x.rank() != 2 && x.rank() != 3) {
+  if (x.ranked && x.rank() != 2 && (x.rank() != 3 || x.dims[2].lo > 2 || x.dims[2].hi < 1)) {
     return Error(Code::kBadFile, "the signal %s must have a batch, a length and perhaps 1 or 2 parts",
                  ToString(x).c_str());
   }

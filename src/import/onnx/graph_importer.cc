@@ -65,6 +65,24 @@ void ReadBounds(std::string_view text, Dim* dim) {
   dim->hi = hi;
 }
 
+// Sequences have served once everything that takes from them has been read.
+Status RemoveSequences(Graph& graph) {
+  const std::vector<Node*> nodes = graph.NodeList();
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+    Node* node = *it;
+    for (const auto& subgraph : node->subgraphs) WHET_RETURN_IF_ERROR(RemoveSequences(*subgraph));
+    if (!node->Is("SequenceConstruct")) continue;
+    if (!node->output()->uses().empty() || graph.IsOutput(node->output())) {
+      return Error(Code::kUnsupported,
+                   "the sequence '%s' is computed while the model runs; sequences must have "
+                   "a fixed number of tensors at fixed positions",
+                   node->output()->name().c_str());
+    }
+    graph.RemoveNode(node);
+  }
+  return {};
+}
+
 // Where the Graph had a value only channels last, the exporter added one with this ending; the transposes of
 // import functions have taken its place, so that nobody reads it.
 void RemoveAddedTransposes(Graph& graph) {
@@ -93,6 +111,7 @@ Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
   Scope scope{graph_.get(), nullptr, &opsets_, nullptr, {}, {}, {}};
   WHET_RETURN_IF_ERROR(ImportGraph(*model_.mutable_graph(), scope, {}));
   if (!unsupported_.empty()) return UnsupportedError();
+  WHET_RETURN_IF_ERROR(RemoveSequences(*graph_));
   WHET_RETURN_IF_ERROR(KeepOutputNames(model_.graph(), scope));
   if (exported_) RemoveAddedTransposes(*graph_);
   SettleNames();
