@@ -95,6 +95,21 @@ PlanSummary SummarizePlan(const Graph& graph) {
   return summary;
 }
 
+// A plan knows the shapes that the model leaves to be computed.
+std::string OutputType(const Graph& graph, const PlanSummary& summary, size_t i) {
+  if (summary.plan == nullptr || i >= summary.plan->outputs.size()) return ToString(graph.outputs()[i]->type);
+  const PlanTensor& tensor = summary.plan->tensors[summary.plan->outputs[i].tensor];
+  return ToString(Type::Of(tensor.dtype, tensor.shape.dims()));
+}
+
+nlohmann::ordered_json OutputsJson(const Graph& graph, const PlanSummary& summary) {
+  auto list = nlohmann::ordered_json::array();
+  for (size_t i = 0; i < graph.outputs().size(); ++i) {
+    list.push_back({{"name", graph.outputs()[i]->name()}, {"type", OutputType(graph, summary, i)}});
+  }
+  return list;
+}
+
 class InspectCommand final : public Command {
  public:
   std::string_view name() const override { return "inspect"; }
@@ -158,7 +173,7 @@ class InspectCommand final : public Command {
                        {"format", model.format},
                        {"file_bytes", model.file_bytes},
                        {"inputs", PortsJson(model.graph->inputs())},
-                       {"outputs", PortsJson(model.graph->outputs())},
+                       {"outputs", OutputsJson(*model.graph, plan)},
                        {"operators", std::move(operators)},
                        {"parameters", summary.parameters},
                        {"weights_bytes", weights},
@@ -176,8 +191,9 @@ class InspectCommand final : public Command {
     for (const Value* value : model.graph->inputs()) {
       console.Print(Format("  input   %s: %s\n", value->name().c_str(), ToString(value->type).c_str()));
     }
-    for (const Value* value : model.graph->outputs()) {
-      console.Print(Format("  output  %s: %s\n", value->name().c_str(), ToString(value->type).c_str()));
+    for (size_t i = 0; i < model.graph->outputs().size(); ++i) {
+      console.Print(Format("  output  %s: %s\n", model.graph->outputs()[i]->name().c_str(),
+                           OutputType(*model.graph, plan, i).c_str()));
     }
     std::string weights;
     for (const auto& [type, bytes] : summary.weight_bytes) {
