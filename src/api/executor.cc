@@ -9,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 
+#include "base/build_id.h"
 #include "compile/compiler.h"
 #include "ir/op_def.h"
 #include "plan/plan.h"
@@ -128,7 +129,8 @@ Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::strin
 Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& inputs) {
   compile_milliseconds_ = 0;
   plan_from_cache_ = false;
-  std::string key = options_.model_id + '|' + std::string(IsaName(options_.isa)) + '|';
+  // Another build may pack weights differently under the same kernel's name.
+  std::string key = options_.model_id + '|' + BuildId() + '|' + std::string(IsaName(options_.isa)) + '|';
   for (const std::string& pass : options_.disabled_passes) key += pass + ',';
   key += '|' + KeyOf(inputs);
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
