@@ -24,6 +24,11 @@ const rounds = Number(option('--rounds', 5));
 const out = option('--out');
 const parts = args;
 
+// Plans of another build of the same version may be in the user's cache; here they are made anew.
+const cache = path.join(root, 'build/bench_peers_cache');
+fs.rmSync(cache, { recursive: true, force: true });
+process.env.XDG_CACHE_HOME = cache;
+
 const secondsPerRound = 0.3;
 const threadCounts = [1, 2];
 

@@ -27,6 +27,11 @@ const limit = 1e-4;
 const smallestRange = 1e-3;
 const secondsPerRun = 300;
 
+// Plans of another build of the same version may be in the user's cache; here they are made anew.
+const cache = path.join(root, 'build/agree/cache');
+fs.rmSync(cache, { recursive: true, force: true });
+process.env.XDG_CACHE_HOME = cache;
+
 function mustRun(script, argv) {
   const { status } = spawnSync(process.execPath, [path.join(root, script), ...argv], { stdio: ['ignore', 2, 2] });
   if (status !== 0) process.exit(1);
