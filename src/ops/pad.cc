@@ -170,16 +170,36 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// Symmetric padding repeats the border; ONNX has no name for it, so each dimension is gathered by a list.
 Status ImportMirrorPad(ForeignNode& node, GraphBuilder& builder) {
-  WHET_ASSIGN_OR_RETURN(const auto pairs, TfliteConstantInts(node, 1, "the padding"));
-  const bool symmetric = node.attributes.String("mode", "REFLECT") == "SYMMETRIC";
-  // With the border repeated, one line of mirror is the edge.
-  if (symmetric && std::any_of(pairs.begin(), pairs.end(), [](int64_t n) { return n > 1; })) {
-    return node.Unsupported("symmetric padding by more than 1");
+  if (node.attributes.String("mode", "REFLECT") == "REFLECT") {
+    WHET_ASSIGN_OR_RETURN(Value * pads, TflitePads(node, builder));
+    node.SetResult(0, builder.Emit("Pad", {node.input(0), pads}, {{"mode", std::string("reflect")}}));
+    return builder.TakeStatus();
   }
-  WHET_ASSIGN_OR_RETURN(Value * pads, TflitePads(node, builder));
-  node.SetResult(
-      0, builder.Emit("Pad", {node.input(0), pads}, {{"mode", std::string(symmetric ? "edge" : "reflect")}}));
+  WHET_ASSIGN_OR_RETURN(const auto pairs, TfliteConstantInts(node, 1, "the padding"));
+  Value* y = node.input(0);
+  const Type x = y->type;
+  if (!x.ranked || pairs.size() != 2 * x.dims.size())
+    return Error(Code::kBadFile, "the padding does not fit the input");
+  for (size_t d = 0; d < x.dims.size(); ++d) {
+    const int64_t before = pairs[2 * d], after = pairs[2 * d + 1];
+    if (before == 0 && after == 0) continue;
+    constexpr int64_t kLongest = 1 << 20;
+    if (!x.dims[d].known() || x.dims[d].lo > kLongest)
+      return node.Unsupported("symmetric padding of a dimension of unknown size");
+    const int64_t size = x.dims[d].lo;
+    if (before < 0 || after < 0 || before > size || after > size) {
+      return Error(Code::kBadFile, "dimension %zu of %lld cannot be padded by %lld and %lld", d,
+                   static_cast<long long>(size), static_cast<long long>(before),
+                   static_cast<long long>(after));
+    }
+    std::vector<int64_t> indices;
+    for (int64_t i = -before; i < size + after; ++i)
+      indices.push_back(i < 0 ? -i - 1 : i < size ? i : 2 * size - 1 - i);
+    y = builder.Emit("Gather", {y, builder.Ints(indices)}, {{"axis", static_cast<int64_t>(d)}});
+  }
+  node.SetResult(0, y == node.input(0) ? builder.Emit("Identity", {y}) : y);
   return builder.TakeStatus();
 }
 

@@ -1,3 +1,7 @@
+#include <algorithm>
+#include <cmath>
+
+#include "ir/foreign.h"
 #include "ops/elements_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantize_common.h"
@@ -61,7 +65,30 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return ExportQuantization("QuantizeLinear", node, sink);
 }
 
+// Rounds to steps between limits that are moved a little, so that 0 is one of the steps.
+Status ImportFakeQuant(ForeignNode& node, GraphBuilder& builder) {
+  const double low = node.attributes.Float("min");
+  const double high = node.attributes.Float("max");
+  const int64_t bits = node.attributes.Int("num_bits");
+  if (bits < 2 || bits > 16 || !(low < high))
+    return Error(Code::kBadFile, "the limits or the number of bits make no steps");
+  const double first = node.attributes.Int("narrow_range") != 0 ? 1 : 0;
+  const auto last = static_cast<double>((int64_t{1} << bits) - 1);
+  const double step = (high - low) / (last - first);
+  const double zero = std::round(std::clamp(first - low / step, first, last));
+  const double new_low = (first - zero) * step;
+  Value* limited =
+      builder.Emit("Clip", {node.input(0), builder.Scalar(new_low), builder.Scalar((last - zero) * step)});
+  Value* steps =
+      builder.Emit("Div", {builder.Emit("Sub", {limited, builder.Scalar(new_low)}), builder.Scalar(step)});
+  steps = builder.Emit("Floor", {builder.Emit("Add", {steps, builder.Scalar(0.5)})});
+  steps = builder.Emit("Mul", {steps, builder.Scalar(step)});
+  node.SetResult(0, builder.Emit("Add", {steps, builder.Scalar(new_low)}));
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "QuantizeLinear", .since = 10, .import = ImportOnnx}};
+constexpr TfliteSpelling kTflite[] = {{"FAKE_QUANT", ImportFakeQuant}};
 
 }  // namespace
 
@@ -75,6 +102,7 @@ const OpDef op_quantize_linear = {
     .infer = Infer,
     .reference = Reference,
     .onnx = kOnnx,
+    .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
 

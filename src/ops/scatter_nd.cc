@@ -65,9 +65,41 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// The updates replace a block of x that begins at the given place, or as near to it as they fit.
+Status ImportDynamicUpdateSlice(ForeignNode& node, GraphBuilder& builder) {
+  const Type& x = node.input(0)->type;
+  const Type& updates = node.input(1)->type;
+  constexpr int64_t kMostIndices = 1 << 20;
+  if (!x.IsStatic() || !updates.IsStatic() || x.rank() != updates.rank() || x.rank() < 1 ||
+      updates.ToShape().elements() > kMostIndices / x.rank()) {
+    return node.Unsupported("operands of open shape, or updates too many to list their places");
+  }
+  const Shape block = updates.ToShape();
+  std::vector<int64_t> furthest;
+  for (int d = 0; d < x.rank(); ++d) {
+    furthest.push_back(x.dims[static_cast<size_t>(d)].lo - block[d]);
+    if (furthest.back() < 0) return Error(Code::kBadFile, "the updates are larger than the input");
+  }
+  // The places within the block, one tuple for each element.
+  std::vector<int64_t> places;
+  for (IndexWalk walk(block, {}); !walk.done(); walk.Next()) {
+    places.insert(places.end(), walk.index().begin(), walk.index().end());
+  }
+  Shape tuples = block;
+  if (tuples.rank() == kMaxRank) return node.Unsupported("as many dimensions as there may be");
+  tuples.push_back(x.rank());
+  Value* start = builder.Emit("Max", {TfliteIntVector(builder, node.input(2)), builder.Int(0)});
+  start = builder.Emit("Min", {start, builder.Ints(furthest)});
+  Value* indices =
+      builder.Emit("Add", {builder.Const(Constant::Copy(DType::kI64, tuples, places.data())), start});
+  node.SetResult(0, builder.Emit("ScatterND", {node.input(0), indices, node.input(1)}));
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"reduction", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{"ScatterND", 11}};
-constexpr TfliteSpelling kTflite[] = {{"SCATTER_ND", ImportTflite, 3}};
+constexpr TfliteSpelling kTflite[] = {{"SCATTER_ND", ImportTflite, 3},
+                                      {"DYNAMIC_UPDATE_SLICE", ImportDynamicUpdateSlice, 3}};
 
 }  // namespace
 

@@ -1,7 +1,10 @@
 #include "import/tflite/tflite_import.h"
 
+#include <flatbuffers/flexbuffers.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <cmath>
 
 #include "import/tflite/tflite_test_model.h"
 #include "ir/evaluate.h"
@@ -225,6 +228,133 @@ TEST(Tflite, VariablesBecomeStates) {
   EXPECT_EQ(state.output, graph->outputs()[0]);
   ASSERT_NE(state.initial, nullptr);
   EXPECT_EQ(*state.initial->view().as<float>(), 7.F);
+}
+
+// With no weights but biases, the gates are what the biases say: c' = sigmoid(f) c + sigmoid(i) tanh(g),
+// h' = sigmoid(o) tanh(c').
+TEST(Tflite, LstmGatesAndStates) {
+  TfliteTestModel model;
+  auto& main = model.AddSubgraph();
+  const int32_t x = model.Input(main, "x", TensorType::FLOAT32, {1, 1, 1});
+  const auto weight = [&](const std::vector<int32_t>& shape, float value) {
+    return model.Tensor(main, "w", TensorType::FLOAT32, shape, model.Buffer({value}));
+  };
+  std::vector<int32_t> inputs = {x};
+  for (int i = 0; i < 8; ++i) inputs.push_back(weight({1, 1}, 0));
+  inputs.insert(inputs.end(), 3, -1);
+  for (const float bias : {0.1F, -0.7F, 1.3F, 0.4F}) inputs.push_back(weight({1}, bias));  // i, f, g, o
+  inputs.insert(inputs.end(), 2, -1);
+  for (const char* name : {"h", "c"}) {
+    inputs.push_back(model.Tensor(main, name, TensorType::FLOAT32, {1, 1}, 0, {}, 0, {}, true));
+  }
+  inputs.insert(inputs.end(), 4, -1);
+  main.outputs = {model.Tensor(main, "y", TensorType::FLOAT32, {1, 1, 1})};
+  model.Operator(main, fb::UNIDIRECTIONAL_SEQUENCE_LSTM, inputs, main.outputs,
+                 BuiltinOptions::UnidirectionalSequenceLSTMOptions,
+                 tflite_fb::CreateUnidirectionalSequenceLSTMOptions(model.builder,
+                                                                    tflite_fb::ActivationFunctionType::TANH)
+                     .Union());
+  const auto graph = MustImport(model);
+  ASSERT_NE(graph, nullptr);
+  ASSERT_EQ(graph->states.size(), 2U);
+  EXPECT_EQ(graph->states[0].name, "h");
+  EXPECT_EQ(graph->states[1].name, "c");
+  const double c0 = 0.5;
+  const auto sigmoid = [](double v) { return 1 / (1 + std::exp(-v)); };
+  const double c1 = sigmoid(-0.7) * c0 + sigmoid(0.1) * std::tanh(1.3);
+  const auto y =
+      Evaluate<float>(*graph, {Tensor(DType::kF32, {1, 1, 1}, {9.F}), Tensor(DType::kF32, {1, 1}, {0.F}),
+                               Tensor(DType::kF32, {1, 1}, {0.5F})});
+  ASSERT_EQ(y.size(), 1U);
+  EXPECT_NEAR(y[0], sigmoid(0.4) * std::tanh(c1), 1e-6);
+}
+
+// Two filters of two steps for one unit.
+TEST(Tflite, SvdfFiltersOverTime) {
+  TfliteTestModel model;
+  auto& main = model.AddSubgraph();
+  const int32_t x = model.Input(main, "x", TensorType::FLOAT32, {1, 1});
+  const int32_t features = model.Tensor(main, "f", TensorType::FLOAT32, {2, 1}, model.Buffer({1.F, 10.F}));
+  const int32_t time =
+      model.Tensor(main, "t", TensorType::FLOAT32, {2, 2}, model.Buffer({2.F, 3.F, 4.F, 5.F}));
+  const int32_t state = model.Tensor(main, "s", TensorType::FLOAT32, {1, 4}, 0, {}, 0, {}, true);
+  main.outputs = {model.Tensor(main, "y", TensorType::FLOAT32, {1, 1})};
+  model.Operator(main, fb::SVDF, {x, features, time, -1, state}, main.outputs, BuiltinOptions::SVDFOptions,
+                 tflite_fb::CreateSVDFOptions(model.builder, 2).Union());
+  const auto graph = MustImport(model);
+  ASSERT_NE(graph, nullptr);
+  // The state's newest steps 6 and 7 become the oldest; 2 and 20 come in.
+  EXPECT_THAT(Evaluate<float>(*graph, {Tensor(DType::kF32, {1, 1}, {2.F}),
+                                       Tensor(DType::kF32, {1, 4}, {0.F, 6.F, 0.F, 7.F})}),
+              ElementsAre(6 * 2 + 2 * 3 + 7 * 4 + 20 * 5));
+}
+
+// Options as MediaPipe writes them, in a FlexBuffers map.
+TEST(Tflite, MediapipeTransformsAroundLandmarks) {
+  TfliteTestModel model;
+  auto& main = model.AddSubgraph();
+  const int32_t points = model.Input(main, "points", TensorType::FLOAT32, {1, 4, 3});
+  main.outputs = {model.Tensor(main, "matrix", TensorType::FLOAT32, {1, 4, 4})};
+  flexbuffers::Builder options;
+  options.Map([&] {
+    options.Int("left_rotation_idx", 0);
+    options.Int("right_rotation_idx", 1);
+    options.Int("output_width", 8);
+    options.Int("output_height", 4);
+    options.Float("scale_x", 1.5F);
+    options.Float("scale_y", 2.F);
+    options.Int("target_rotation_radians", 0);
+    options.TypedVector("subset_idxs", [&] {
+      for (int i = 0; i < 4; ++i) options.Int(i);
+    });
+  });
+  options.Finish();
+  model.Operator(main, fb::CUSTOM, {points}, main.outputs, BuiltinOptions::NONE, 0,
+                 "Landmarks2TransformMatrix", 2, options.GetBuffer());
+  const auto graph = MustImport(model);
+  ASSERT_NE(graph, nullptr);
+  // The line from 0 to 1 points down, so the frame is turned by a quarter: a box 4 wide (along y) and 2 high.
+  const auto m = Evaluate<float>(
+      *graph,
+      {Tensor(DType::kF32, {1, 4, 3}, {10.F, 20.F, 0.F, 10.F, 24.F, 0.F, 9.F, 22.F, 0.F, 11.F, 22.F, 0.F})});
+  ASSERT_EQ(m.size(), 16U);
+  const auto place = [&](float x, float y) {
+    return std::pair(m[0] * x + m[1] * y + m[3], m[4] * x + m[5] * y + m[7]);
+  };
+  const auto [center_x, center_y] = place(4, 2);
+  EXPECT_NEAR(center_x, 10, 1e-5);
+  EXPECT_NEAR(center_y, 22, 1e-5);
+  // A step to the right in the picture is a step down, 4 * 1.5 / 8 long; one down is one to the left, 2 * 2
+  // / 4.
+  const auto [right_x, right_y] = place(5, 2);
+  EXPECT_NEAR(right_x - center_x, 0, 1e-5);
+  EXPECT_NEAR(right_y - center_y, 0.75, 1e-5);
+  const auto [down_x, down_y] = place(4, 3);
+  EXPECT_NEAR(down_x - center_x, -1, 1e-5);
+  EXPECT_NEAR(down_y - center_y, 0, 1e-5);
+}
+
+TEST(Tflite, MediapipeSamplesThroughATransform) {
+  TfliteTestModel model;
+  auto& main = model.AddSubgraph();
+  const int32_t image = model.Input(main, "image", TensorType::FLOAT32, {1, 2, 3, 1});
+  // One pixel to the right and half a pixel down.
+  const int32_t matrix = model.Tensor(
+      main, "m", TensorType::FLOAT32, {1, 4, 4},
+      model.Buffer({1.F, 0.F, 0.F, 1.F, 0.F, 1.F, 0.F, 0.5F, 0.F, 0.F, 1.F, 0.F, 0.F, 0.F, 0.F, 1.F}));
+  main.outputs = {model.Tensor(main, "y", TensorType::FLOAT32, {1, 2, 3, 1})};
+  flexbuffers::Builder options;
+  options.Map([&] {
+    options.Int("output_height", 2);
+    options.Int("output_width", 3);
+  });
+  options.Finish();
+  model.Operator(main, fb::CUSTOM, {image, matrix}, main.outputs, BuiltinOptions::NONE, 0,
+                 "TransformTensorBilinear", 2, options.GetBuffer());
+  const auto graph = MustImport(model);
+  ASSERT_NE(graph, nullptr);
+  EXPECT_THAT(Evaluate<float>(*graph, {Tensor(DType::kF32, {1, 2, 3, 1}, {1.F, 2.F, 3.F, 5.F, 7.F, 9.F})}),
+              ElementsAre(4.5F, 6, 0, 0, 0, 0));
 }
 
 TEST(Tflite, SlicesWithMasks) {

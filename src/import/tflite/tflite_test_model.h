@@ -71,11 +71,13 @@ class TfliteTestModel {
   void Operator(Subgraph& subgraph, tflite_fb::BuiltinOperator type, const std::vector<int32_t>& inputs,
                 const std::vector<int32_t>& outputs,
                 tflite_fb::BuiltinOptions options_type = tflite_fb::BuiltinOptions::NONE,
-                flatbuffers::Offset<void> options = 0, const char* custom = nullptr) {
+                flatbuffers::Offset<void> options = 0, const char* custom = nullptr, int version = 1,
+                const std::vector<uint8_t>& custom_options = {}) {
     const auto old = static_cast<int8_t>(std::min(127, static_cast<int>(type)));
-    codes_.push_back(tflite_fb::CreateOperatorCodeDirect(builder, old, custom, 1, type));
+    codes_.push_back(tflite_fb::CreateOperatorCodeDirect(builder, old, custom, version, type));
     subgraph.operators.push_back(tflite_fb::CreateOperatorDirect(
-        builder, static_cast<uint32_t>(codes_.size()) - 1, &inputs, &outputs, options_type, options));
+        builder, static_cast<uint32_t>(codes_.size()) - 1, &inputs, &outputs, options_type, options,
+        custom_options.empty() ? nullptr : &custom_options));
   }
 
   std::vector<std::byte> Finish() {
