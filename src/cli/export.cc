@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/file.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/load_model.h"
 #include "export/onnx/onnx_export.h"
+#include "ir/text.h"
 
 namespace whet::cli {
 namespace {
@@ -23,7 +25,9 @@ class ExportCommand final : public Command {
 
   void Define(CLI::App& app) override {
     app.add_option("MODEL", model_, "The model")->required();
-    app.add_option("--to", format_, "The format")->check(CLI::IsMember({"onnx"}))->capture_default_str();
+    app.add_option("--to", format_, "The format; text is Whet's own, with every constant")
+        ->check(CLI::IsMember({"onnx", "text"}))
+        ->capture_default_str();
     app.add_option("-o,--output", output_, "The file to write")->required();
     app.add_option(
            "--opset", options_.opset,
@@ -33,7 +37,7 @@ class ExportCommand final : public Command {
 
   Status Run(Console& console) override {
     WHET_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(model_));
-    Status status = ExportOnnx(*model.graph, output_, options_);
+    Status status = format_ == "text" ? WriteText(*model.graph) : ExportOnnx(*model.graph, output_, options_);
     if (!status.ok()) return std::move(status).At(output_);
     std::error_code error;
     const auto bytes = static_cast<uint64_t>(std::filesystem::file_size(output_, error));
@@ -46,6 +50,11 @@ class ExportCommand final : public Command {
   }
 
  private:
+  Status WriteText(const Graph& graph) const {
+    const std::string text = ToText(graph);
+    return WriteFileAtomically(output_, std::as_bytes(std::span(text)));
+  }
+
   std::string model_;
   std::string format_ = "onnx";
   std::string output_;
