@@ -42,12 +42,14 @@ void OnRead(png_structp png, png_bytep data, size_t size) {
 
 void OnWrite(png_structp png, png_bytep data, size_t size) {
   auto* job = static_cast<Job*>(png_get_io_ptr(png));
+  // Not left by an exception, which libpng's C does not expect; nor from within the handler, by longjmp.
+  bool appended = true;
   try {
     job->output.append(reinterpret_cast<const char*>(data), size);
-    return;
   } catch (const std::bad_alloc&) {
+    appended = false;
   }
-  png_error(png, "there is no memory for the file");
+  if (!appended) png_error(png, "there is no memory for the file");
 }
 
 void OnFlush(png_structp) {}

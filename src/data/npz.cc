@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "base/file.h"
@@ -142,7 +143,7 @@ Result<std::vector<NamedArray>> ParseNpz(std::span<const std::byte> bytes) {
   if (source == nullptr) return Error(Code::kOutOfMemory, "%s", error.text());
   const Archive archive(zip_open_from_source(source.get(), ZIP_RDONLY | ZIP_CHECKCONS, error.get()));
   if (archive == nullptr) return Error(Code::kBadFile, "is not an .npz (zip) file: %s", error.text());
-  (void)source.release();  // now the archive's
+  std::ignore = source.release();  // now the archive's
 
   const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   if (count < 0 || static_cast<uint64_t>(count) > kMaxEntries) {
@@ -212,7 +213,7 @@ Status WriteNpz(const std::string& path, std::span<const NamedView> arrays, NpzC
   if (zip_close(archive.get()) != 0) {
     return Error(Code::kInternal, "cannot finish the archive: %s", zip_strerror(archive.get())).At(path);
   }
-  (void)archive.release();  // closing freed it
+  std::ignore = archive.release();  // closing freed it
   // libzip writes no file at all for an archive without entries; this is the empty zip archive.
   if (arrays.empty()) {
     constexpr char kEmpty[22] = {'P', 'K', 5, 6};
