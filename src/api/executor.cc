@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "base/build_id.h"
+#include "api/plan_cache.h"
 #include "compile/compiler.h"
 #include "ir/op_def.h"
 #include "plan/plan.h"
@@ -92,6 +93,7 @@ Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::strin
     // Whatever is wrong with a cached Plan, compiling again mends it.
     if (cached.ok() && (*cached)->model_id == key && (*cached)->cpu == CpuName()) {
       plan_from_cache_ = true;
+      TouchCachedPlan(path);
       return std::move(*cached);
     }
   }
@@ -120,6 +122,7 @@ Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::strin
     // A cache that cannot be written (a full disk, a read-only home) costs time at the next start, nothing
     // else.
     if (SavePlan(*plan, path).ok()) {
+      TrimPlanCache(options_.cache_folder, kPlanCacheLimit);
       if (auto mapped = LoadPlan(path); mapped.ok()) return std::move(*mapped);
     }
   }
