@@ -4,11 +4,12 @@
 #   make test          build and run the tests (some 10 minutes on two cores)
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
 #   make bench-peers   latency beside ONNX Runtime, measured in the same run
+#   make docs          the table of operators, docs/operators.md
 #   make format, lint  clang-format, clang-tidy
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all setup configure demo test test-all test-asan test-fuzz test-aarch64 bench-peers format lint clean
+.PHONY: all setup configure demo test test-all test-asan test-fuzz test-aarch64 bench-peers docs format lint clean
 
 all: setup configure
 	cmake --build $(BUILD)
@@ -48,6 +49,9 @@ test-aarch64:
 bench-peers: all
 	@scripts/setup.sh test
 	bench/peers/run $(or $(ARGS),--out docs/benchmarks.md)
+
+docs: all
+	$(BUILD)/whet ops --markdown >docs/operators.md
 
 format:
 	git ls-files '*.cc' '*.h' '*.hpp' '*.c' | xargs clang-format-19 -i

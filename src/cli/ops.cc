@@ -1,6 +1,7 @@
 // whet ops: the operators and how other formats spell them.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
@@ -32,6 +33,22 @@ std::string Join(const Items& items, ToText to_text) {
   return text;
 }
 
+// An operator without shape inference exists only in other formats and is imported as a composition.
+bool InGraph(const OpDef* op) { return op->infer != nullptr; }
+
+constexpr char kPage[] =
+    R"(# Operators
+
+This page is made by `make docs` from the operators themselves.
+
+A Graph can hold %zu operators. Another %zu, marked *, are read as compositions of these. Each name of another
+format is followed by the versions (of ONNX: opsets) in which it means this operator; where versions differ, each
+is read as its version says. ONNX's Constant becomes a constant of the Graph. Not supported are strings, sequences,
+optionals, maps and sparse tensors with the operators on them, images as bytes (ImageDecoder), floats of 4 or 8
+bits, and complex numbers other than those of the Fourier transforms.
+
+)";
+
 class OpsCommand final : public Command {
  public:
   std::string_view name() const override { return "ops"; }
@@ -62,10 +79,14 @@ class OpsCommand final : public Command {
     for (const OpDef* op : AllOps()) {
       table.Add({std::string(op->name), Join(op->onnx, OnnxText),
                  Join(op->tflite, [](const TfliteSpelling& s) { return std::string(s.builtin); }),
-                 std::string(op->summary)});
+                 std::string(op->summary) + (InGraph(op) ? "" : " *")});
     }
-    console.Print(markdown_ ? table.ToMarkdown() : table.ToString());
-    if (!markdown_) console.Print(Format("%zu operators\n", AllOps().size()));
+    if (!markdown_) {
+      console.Print(table.ToString() + Format("%zu operators\n", AllOps().size()));
+      return {};
+    }
+    const auto own = static_cast<size_t>(std::ranges::count_if(AllOps(), InGraph));
+    console.Print(Format(kPage, own, AllOps().size() - own) + table.ToMarkdown());
     return {};
   }
 

@@ -76,7 +76,12 @@ Result<std::vector<TensorPtr>> EvaluateNode(const Node& node, std::span<const Te
   for (size_t i = 0; i < output_types.size(); ++i) {
     if (node.output(i) == nullptr) continue;
     output_views[i].dtype = output_types[i].dtype;
-    if (!output_types[i].IsStatic()) continue;  // the reference calls SetOutputShape
+    if (!output_types[i].IsStatic()) {
+      if (node.op().data_dependent_shape) continue;  // the reference calls SetOutputShape
+      return Error(Code::kBadFile, "the shape of output %zu cannot be found: it is %s", i,
+                   ToString(output_types[i]).c_str())
+          .At(NodePlace(node));
+    }
     auto tensor = EvaluateContext::AllocateTensor(output_types[i].dtype, output_types[i].ToShape(),
                                                   options.max_tensor_bytes);
     if (!tensor.ok()) return tensor.TakeStatus().At(NodePlace(node));

@@ -1,5 +1,6 @@
 #include "ir/infer.h"
 
+#include <algorithm>
 #include <cstring>
 
 namespace whet {
@@ -99,6 +100,19 @@ std::string NodePlace(const Node& node) {
   return "node '" + node.name() + "' (" + std::string(node.op_name()) + ")";
 }
 
+// So that `infer` and the reference may use them unasked. Operators with subgraphs see to theirs themselves.
+Status CheckInputs(const OpDef& op, std::span<const Type* const> inputs) {
+  if (op.subgraphs > 0) return {};
+  const auto least = static_cast<size_t>(op.min_inputs);
+  const size_t needed = op.max_inputs < 0 ? std::max(inputs.size(), least) : least;
+  for (size_t i = 0; i < needed; ++i) {
+    if (i >= inputs.size() || inputs[i] == nullptr) {
+      return Error(Code::kBadFile, "input %zu is missing; the operator cannot do without", i);
+    }
+  }
+  return {};
+}
+
 Status CheckRanks(std::span<const Type> types) {
   for (const Type& type : types) {
     if (type.ranked && type.rank() > kMaxRank) {
@@ -118,7 +132,8 @@ Result<std::vector<Type>> InferTypes(const Node& node, std::span<const Type* con
   if (node.op().infer == nullptr) {
     return Error(Code::kInternal, "operator %s has no shape inference", std::string(node.op_name()).c_str());
   }
-  Status status = node.op().infer(context);
+  Status status = CheckInputs(node.op(), inputs);
+  if (status.ok()) status = node.op().infer(context);
   if (status.ok()) status = CheckRanks(outputs);
   if (!status.ok()) return std::move(status).At(NodePlace(node));
   return outputs;

@@ -9,17 +9,17 @@ Status Infer(InferContext& context) {
     return Error(Code::kBadFile, "direction is '%s'; it must be LEFT or RIGHT",
                  std::string(direction).c_str());
   }
-  return InferBroadcast(context);
+  return InferBroadcastIntegers(context);
 }
 
 Status Reference(ReferenceContext& context) {
   if (context.attributes().String("direction") == "LEFT") {
     return BinaryReference(
-        context, nullptr, [](int64_t a, int64_t b) { return b < 64 ? a << b : 0; },
+        context, nullptr, [](int64_t a, int64_t b) { return b >= 0 && b < 64 ? a << b : 0; },
         [](uint64_t a, uint64_t b) { return b < 64 ? a << b : 0; });
   }
   return BinaryReference(
-      context, nullptr, [](int64_t a, int64_t b) { return b < 64 ? a >> b : 0; },
+      context, nullptr, [](int64_t a, int64_t b) { return b >= 0 && b < 64 ? a >> b : 0; },
       [](uint64_t a, uint64_t b) { return b < 64 ? a >> b : 0; });
 }
 

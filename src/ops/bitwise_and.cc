@@ -17,7 +17,7 @@ const OpDef op_bitwise_and = {
     .summary = "And of every bit",
     .min_inputs = 2,
     .max_inputs = 2,
-    .infer = InferBroadcast,
+    .infer = InferBroadcastIntegers,
     .reference = Reference,
     .onnx = kOnnx,
 };

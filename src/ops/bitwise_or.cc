@@ -17,7 +17,7 @@ const OpDef op_bitwise_or = {
     .summary = "Or of every bit",
     .min_inputs = 2,
     .max_inputs = 2,
-    .infer = InferBroadcast,
+    .infer = InferBroadcastIntegers,
     .reference = Reference,
     .onnx = kOnnx,
 };

@@ -75,6 +75,14 @@ Status InferBroadcast(InferContext& context) {
   return {};
 }
 
+Status InferBroadcastIntegers(InferContext& context) {
+  if (IsFloat(context.input(0).dtype)) {
+    return Error(Code::kBadFile, "the operator is for integers, not for %s",
+                 std::string(DTypeName(context.input(0).dtype)).c_str());
+  }
+  return InferBroadcast(context);
+}
+
 Status InferBroadcastToBool(InferContext& context) {
   WHET_RETURN_IF_ERROR(CheckSameDType(context));
   WHET_ASSIGN_OR_RETURN(Type type, BroadcastInputs(context, DType::kBool));

@@ -16,7 +16,9 @@ Result<Type> BroadcastInputs(const InferContext& context, DType dtype);
 Status InferSameType(InferContext& context);
 // All inputs have the same element type; output 0 is their broadcast.
 Status InferBroadcast(InferContext& context);
-// Likewise, with a boolean output (comparisons).
+// Likewise, and the type must not be a floating one.
+Status InferBroadcastIntegers(InferContext& context);
+// As InferBroadcast, with a boolean output (comparisons).
 Status InferBroadcastToBool(InferContext& context);
 
 // Output 0 is boolean and has input 0's shape.

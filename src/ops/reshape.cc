@@ -1,35 +1,24 @@
 #include <algorithm>
 
-#include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
 
 namespace whet::ops {
 namespace {
 
-// The dimension that -1 stands for: the product of the input's dimensions by that of the others. Dimensions
-// that occur on both sides cancel, whether they are known or not.
-Result<Dim> MissingDim(std::vector<Dim> from, std::vector<Dim> to) {
-  for (Dim& dim : to) {
-    if (dim.known() && dim.lo == 0) return Dim();
-    const auto same =
-        std::find_if(from.begin(), from.end(), [&](const Dim& other) { return other.Same(dim); });
-    if (same == from.end()) continue;
-    from.erase(same);
-    dim = Dim(1);
-  }
+// The dimension that -1 stands for: the product of the input's dimensions that are not copied by that of the
+// numbers in the shape.
+Result<Dim> MissingDim(std::span<const Dim> from, int64_t to) {
   Dim known(1);
   Dim unknown(1);
   for (const Dim& dim : from) (dim.known() ? known : unknown) = (dim.known() ? known : unknown) * dim;
-  const Dim numerator = unknown * known;
-  const Dim denominator = ProductOf(to);
-  if (!denominator.known()) return Dim(0, numerator.hi);
-  if (known.lo % denominator.lo == 0) return unknown * Dim(known.lo / denominator.lo);
-  if (numerator.known()) {
+  if (known.lo % to == 0) return unknown * Dim(known.lo / to);
+  const Dim product = unknown * known;
+  if (product.known()) {
     return Error(Code::kBadFile, "%lld elements cannot be split into groups of %lld",
-                 static_cast<long long>(numerator.lo), static_cast<long long>(denominator.lo));
+                 static_cast<long long>(product.lo), static_cast<long long>(to));
   }
-  return Dim(CeilDiv(numerator, denominator.lo).lo, FloorDiv(numerator, denominator.lo).hi);
+  return Dim(CeilDiv(product, to).lo, FloorDiv(product, to).hi);
 }
 
 // The shape input is not known, at most its length.
@@ -51,6 +40,8 @@ Status Infer(InferContext& context) {
   }
   const bool allow_zero = context.attributes().Int("allowzero") != 0;
   std::vector<Dim> dims;
+  std::vector<Dim> rest = x.dims;  // but for those that are copied
+  int64_t numbers = 1;
   int missing = -1;
   for (size_t i = 0; i < shape.size(); ++i) {
     if (shape[i] == -1 && missing < 0) {
@@ -62,16 +53,19 @@ Status Infer(InferContext& context) {
                      x.rank());
       }
       dims.push_back(x.ranked ? x.dims[i] : Dim());
+      if (x.ranked) rest[i] = Dim(1);
     } else if (shape[i] < 0) {
       return Error(Code::kBadFile, "entry %zu of the shape is %lld", i, static_cast<long long>(shape[i]));
     } else {
       dims.emplace_back(shape[i]);
+      numbers = SaturatingMul(numbers, shape[i]);
     }
   }
+  if (missing >= 0 && numbers == 0) return Error(Code::kBadFile, "the shape holds both -1 and 0");
   if (missing >= 0 && !x.ranked) {
     dims[static_cast<size_t>(missing)] = Dim();
   } else if (missing >= 0) {
-    WHET_ASSIGN_OR_RETURN(dims[static_cast<size_t>(missing)], MissingDim(x.dims, dims));
+    WHET_ASSIGN_OR_RETURN(dims[static_cast<size_t>(missing)], MissingDim(rest, numbers));
   } else if (x.ranked) {
     const Dim before = ProductOf(x.dims);
     const Dim after = ProductOf(dims);
@@ -82,20 +76,6 @@ Status Infer(InferContext& context) {
   }
   context.SetOutput(0, Type(x.dtype, std::move(dims)));
   return {};
-}
-
-Status Reference(ReferenceContext& context) {
-  // An input without elements leaves it open what -1 is.
-  const TensorView& x = context.input(0);
-  if (context.output(0).data == nullptr || x.elements() != context.output(0).elements()) {
-    std::vector<int64_t> shape = IntsOf(context.input(1));
-    for (int64_t& dim : shape) dim = std::max<int64_t>(dim, 0);
-    if (x.elements() != 0 || shape.size() > kMaxRank) {
-      return Error(Code::kInvalidArgument, "%s cannot be reshaped as asked", x.shape.ToString().c_str());
-    }
-    WHET_RETURN_IF_ERROR(context.SetOutputShape(0, Shape(shape)));
-  }
-  return CopyReference(context);
 }
 
 // The shape is an input, or, in older files, an option.
@@ -127,7 +107,7 @@ const OpDef op_reshape = {
     .max_inputs = 2,
     .attributes = kAttributes,
     .infer = Infer,
-    .reference = Reference,
+    .reference = CopyReference,
     .value_inputs = 0b10,
     .onnx = kOnnx,
     .tflite = kTflite,
