@@ -77,9 +77,34 @@ expect 2 '^$' '--set' import model.txt -o x.whet --set author
 mkdir readonly && touch readonly/out.npz && chmod 500 readonly
 if ((EUID != 0)); then expect 1 '' 'readonly' run model.txt -i 1,2 -i 1,2 -o readonly/out.npz; fi
 expect 1 '' 'cannot' run model.txt -i 1,2 -i 1,2 -o no/such/folder/out.npz
-[[ -z $(find . -name '*tmp*' -print) ]] || { echo "temporary files are left behind"; faults=$((faults + 1)); }
 
-# A full disk: the error is told and the old file stays as it was.
+# A full disk (here: no file may be larger than 64 KiB) and Ctrl-C leave what was there before, and nothing else.
+nothing_left() {
+  local found
+  found=$(find . -path ./cache -prune -o -name '*.npz.*' -print)
+  [[ -z $found ]] || { echo "$1 leaves $found behind"; faults=$((faults + 1)); }
+}
+cp sum.npz kept.npz
+if (ulimit -f 64; "$whet" run model.txt -i random --shape a=100000x2 -o kept.npz) >stdout 2>stderr; then
+  echo "writing more than the limit succeeds"
+  faults=$((faults + 1))
+fi
+grep -q '^whet run: .*kept.npz' stderr || { echo "no error for a full disk: $(<stderr)"; faults=$((faults + 1)); }
+cmp -s sum.npz kept.npz || { echo "a full disk spoils the old file"; faults=$((faults + 1)); }
+nothing_left "a full disk"
+
+"$whet" run model.txt -i random --shape a=20000000x2 --threads 1 -o kept.npz >stdout 2>stderr &
+for ((i = 0; i < 600; ++i)); do
+  compgen -G '*.npz.*' >/dev/null && break
+  compgen -G '.*.npz.*' >/dev/null && break
+  kill -0 $! 2>/dev/null || break
+  sleep 0.05
+done
+kill -INT $!
+wait $!
+[[ $? == 130 ]] || { echo "Ctrl-C does not end the program"; faults=$((faults + 1)); }
+cmp -s sum.npz kept.npz || { echo "Ctrl-C spoils the old file"; faults=$((faults + 1)); }
+nothing_left "Ctrl-C"
 if [[ -e /dev/full ]]; then
   "$whet" ops >/dev/full 2>stderr
   [[ $? == 1 ]] || { echo "whet ops >/dev/full does not fail"; faults=$((faults + 1)); }
