@@ -6,6 +6,7 @@
 #include <functional>
 #include <queue>
 #include <unordered_map>
+#include <unordered_set>
 
 #include "ir/op_def.h"
 
@@ -88,12 +89,12 @@ void AddUse(std::vector<Use>& uses, Node* node, size_t input) {
   uses.push_back({node, static_cast<int>(input)});
 }
 
+// From the back, since graphs are taken down backwards.
 void RemoveUse(std::vector<Use>& uses, const Node* node, size_t input) {
-  // From the end: graphs are taken apart from their end, and a value may have very many uses.
   const auto it = std::find_if(uses.rbegin(), uses.rend(), [&](const Use& use) {
     return use.node == node && use.input == static_cast<int>(input);
   });
-  if (it != uses.rend()) uses.erase(std::prev(it.base()));
+  if (it != uses.rend()) uses.erase(std::next(it).base());
 }
 
 }  // namespace
@@ -214,9 +215,11 @@ void Graph::RemoveInput(Value* value) {
 
 void Graph::RemoveUnusedConstants() {
   Graph* root = const_cast<Graph*>(Root());
+  std::unordered_set<const Value*> live(outputs_.begin(), outputs_.end());
+  for (const State& state : states) live.insert(state.output);
   for (auto it = values_.begin(); it != values_.end();) {
     const Value& value = **it;
-    if (value.IsConstant() && value.uses_.empty() && !IsLive(&value)) {
+    if (value.IsConstant() && value.uses_.empty() && !live.contains(&value)) {
       root->names_.erase(value.name_);
       it = values_.erase(it);
     } else {
@@ -288,8 +291,13 @@ void ReplaceInOutputs(Graph& graph, Value* from, Value* to) {
 }  // namespace
 
 void Graph::ReplaceAllUses(Value* from, Value* to) {
-  const std::vector<Use> uses(from->uses_);
-  for (const Use& use : uses) use.node->SetInput(static_cast<size_t>(use.input), to);
+  if (from == to) return;
+  // All at once: taking uses away one by one would cost the square of their number.
+  for (const Use& use : from->uses_) {
+    use.node->inputs_[static_cast<size_t>(use.input)] = to;
+    to->uses_.push_back(use);
+  }
+  from->uses_.clear();
   ReplaceInOutputs(*this, from, to);
 }
 

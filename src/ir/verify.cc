@@ -6,6 +6,8 @@
 #include <string_view>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "ir/infer.h"
 #include "ir/op_def.h"
@@ -50,13 +52,18 @@ class Verifier {
     return {};
   }
 
-  // After all graphs: every use that a value lists is one that a node has.
+  // After all graphs: each value lists exactly the uses that nodes make of it.
   Status CheckUses() const {
-    for (const auto& [value, listed] : listed_uses_) {
+    static const std::set<std::pair<const Node*, int>> kNone;
+    for (const Value* value : values_) {
       const auto it = uses_.find(value);
-      if ((it == uses_.end() ? 0 : it->second) != listed) {
-        return Error(Code::kInternal, "value '%s' lists %zu uses but has %zu", value->name().c_str(), listed,
-                     it == uses_.end() ? size_t{0} : it->second);
+      const auto& made = it != uses_.end() ? it->second : kNone;
+      std::set<std::pair<const Node*, int>> listed;
+      for (const Use& use : value->uses()) listed.insert({use.node, use.input});
+      if (listed != made || value->uses().size() != made.size()) {
+        return Error(Code::kInternal,
+                     "value '%s' lists %zu uses, which are not the %zu that nodes make of it",
+                     value->name().c_str(), value->uses().size(), made.size());
       }
     }
     return {};
@@ -64,6 +71,7 @@ class Verifier {
 
  private:
   Status CheckValues(const Graph& graph) {
+    const std::unordered_set<const Value*> inputs(graph.inputs().begin(), graph.inputs().end());
     for (const Value* value : graph.values()) {
       const std::string& name = value->name();
       const auto broken = [&](const char* what) {
@@ -73,8 +81,7 @@ class Verifier {
       if (!names_.insert(name).second) return broken("has the name of another value");
       if (value->graph() != &graph || graph.FindValue(name) != value)
         return broken("is not found by its name");
-      const bool is_input =
-          std::find(graph.inputs().begin(), graph.inputs().end(), value) != graph.inputs().end();
+      const bool is_input = inputs.contains(value);
       if (is_input != value->IsGraphInput()) return broken("is an input without being listed as one");
       if (int{is_input} + int{value->IsConstant()} + int{value->producer() != nullptr} != 1) {
         return broken("must be exactly one of an input, a constant and a node's output");
@@ -93,7 +100,7 @@ class Verifier {
         }
         if (view.data == nullptr && view.bytes() > 0) return broken("is a constant without bytes");
       }
-      listed_uses_.emplace(value, value->uses().size());
+      values_.push_back(value);
     }
     return {};
   }
@@ -141,15 +148,7 @@ class Verifier {
         return Error(Code::kInternal, "input %zu is read before it is computed, or from where it is not seen",
                      i);
       }
-      const auto uses = value->uses();
-      const auto count = std::count_if(uses.begin(), uses.end(), [&](const Use& use) {
-        return use.node == &node && use.input == static_cast<int>(i);
-      });
-      if (count != 1) {
-        return Error(Code::kInternal, "value '%s' lists its use as input %zu %lld times",
-                     value->name().c_str(), i, static_cast<long long>(count));
-      }
-      ++uses_[value];
+      uses_[value].insert({&node, static_cast<int>(i)});
     }
     for (const Value* value : node.outputs()) {
       if (value == nullptr || value->producer() != &node) {
@@ -228,8 +227,8 @@ class Verifier {
 
   std::unordered_set<const Value*> visible_;
   std::unordered_set<std::string_view> names_;
-  std::unordered_map<const Value*, size_t> uses_;
-  std::unordered_map<const Value*, size_t> listed_uses_;
+  std::unordered_map<const Value*, std::set<std::pair<const Node*, int>>> uses_;
+  std::vector<const Value*> values_;
 };
 
 }  // namespace

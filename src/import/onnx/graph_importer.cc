@@ -742,6 +742,7 @@ Status OnnxGraphImporter::ImportCall(const onnx::NodeProto& proto, const onnx::F
     return Error(Code::kBadFile, "is a call of function '%s' with more inputs or outputs than it has",
                  function.name().c_str());
   }
+  nodes_ += static_cast<size_t>(function.input_size());  // binding them is work too
   WHET_ASSIGN_OR_RETURN(const CallAttributes attributes, ResolveCall(proto, function, scope));
   Scope inner{scope.graph, nullptr, &function_opsets_.at(&function), &attributes, node.name + "/", {}, {}};
   for (int i = 0; i < function.input_size(); ++i) {

@@ -113,6 +113,20 @@ TEST(OnnxHostile, FunctionsThatMultiply) {
   EXPECT_THAT(error, HasSubstr("more than 20000 nodes once its functions are inlined"));
 }
 
+// Nothing may cost the square of how often a name is used.
+TEST(OnnxHostile, OneValueReadOftenAndManyOutputs) {
+  onnx::ModelProto model = ReluModel();
+  auto* graph = model.mutable_graph();
+  for (int i = 0; i < 20000; ++i) {
+    const std::string name = Format("z%d", i);
+    AddNode(graph, "Relu", {"x"}, {name});
+    AddValue(graph->add_output(), name, {2, 3});
+    AddTensor(graph, Format("c%d", i), onnx::TensorProto::FLOAT, {})->add_float_data(1);
+    AddValue(graph->add_input(), Format("i%d", i), {1});
+  }
+  EXPECT_EQ(QuickErrorOf(model), "");
+}
+
 TEST(OnnxHostile, EveryBeginningOfAModel) {
   onnx::ModelProto model = ReluModel();
   AddTensor(model.mutable_graph(), "c", onnx::TensorProto::FLOAT, {4})->set_raw_data(std::string(16, '\0'));
