@@ -49,7 +49,7 @@ WHET_INLINE void Finish(const RunArgs& args, F32 (&acc)[kPixels][kVectors], int6
     }
   };
   if (epilogue.residual == Residual::kBeforeActivation) add_residual();
-  ApplyInRegisters(epilogue, acc, args.slope + c);
+  ApplyInRegisters(epilogue, acc, args.slope != nullptr ? args.slope + c : nullptr);
   if (epilogue.residual == Residual::kAfterActivation && !NeedsFinish(epilogue)) add_residual();
 #pragma GCC unroll 8
   for (int i = 0; i < kPixels; ++i) {
