@@ -45,12 +45,17 @@ void RemoveUnusedNodes(Graph& graph, const std::unordered_set<const Value*>& liv
 
 }  // namespace
 
-TfliteGraphImporter::TfliteGraphImporter(TfliteFile& file, const TfliteImportOptions& options)
-    : file_(file), options_(options) {
+TfliteGraphImporter::TfliteGraphImporter(TfliteFile& file, const TfliteImportOptions& options) : file_(file) {
   for (const OpDef* def : AllOps()) {
     for (const TfliteSpelling& spelling : def->tflite)
       spellings_.try_emplace(spelling.builtin, def, &spelling);
   }
+  // Honest files call a subgraph from a few places at most.
+  most_operators_ = 256;
+  for (const fb::SubGraph* subgraph : *file.model().subgraphs()) {
+    if (subgraph->operators() != nullptr) most_operators_ += size_t{8} * subgraph->operators()->size();
+  }
+  most_operators_ = std::min(most_operators_, options.max_operators);
 }
 
 void TfliteGraphImporter::NoteUnsupported(const Operator& op, std::string reason) {
@@ -157,11 +162,11 @@ Status TfliteGraphImporter::ImportOperators(Frame& frame) {
   if (frame.subgraph.operators() == nullptr) return {};
   size_t i = 0;
   for (const fb::Operator* op : *frame.subgraph.operators()) {
-    if (++operators_ > options_.max_operators) {
+    if (++operators_ > most_operators_) {
       return Error(
           Code::kLimitExceeded,
           "the model has more than %zu operators, those of subgraphs counted wherever they are called",
-          options_.max_operators);
+          most_operators_);
     }
     WHET_ASSIGN_OR_RETURN(auto type, file_.OperatorName(*op));
     std::string name;

@@ -89,10 +89,10 @@ class TfliteGraphImporter {
   Status AddStates(Graph& graph, Frame& frame);
 
   TfliteFile& file_;
-  const TfliteImportOptions& options_;
   std::unordered_map<std::string_view, std::pair<const OpDef*, const TfliteSpelling*>> spellings_;
   std::vector<int64_t> active_;  // subgraphs being imported, from the outside in
   size_t operators_ = 0;
+  size_t most_operators_ = 0;
   std::vector<Unsupported> unsupported_;
   std::map<std::string, Variable> variables_;
   // Values that bear a name of the file.
