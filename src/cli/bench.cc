@@ -12,6 +12,7 @@
 #include "cli/model_inputs.h"
 #include "cli/profile.h"
 #include "measure/latency.h"
+#include "measure/peak.h"
 
 namespace whet::cli {
 namespace {
@@ -35,6 +36,7 @@ struct Measurement {
   size_t steps = 0;
   std::set<std::string> reference_operators;
   std::vector<StepProfile> profile;
+  double peak_gflops = 0;  // measured with the profile only
 };
 
 // One run with everything in place, by a Plan or node by node.
@@ -164,7 +166,8 @@ class BenchCommand final : public Command {
       session->EnableProfile(true);
       const size_t count = std::clamp<size_t>(m.runs_ms.size(), 1, 50);
       for (size_t i = 0; i < count; ++i) WHET_RETURN_IF_ERROR(session->Run());
-      m.profile = ProfileOf(*session, count);
+      WHET_ASSIGN_OR_RETURN(m.peak_gflops, MeasurePeakGflops(engine_.isa, session->threads()));
+      m.profile = ProfileOf(*session, count, m.peak_gflops);
     }
     return m;
   }
@@ -227,7 +230,10 @@ class BenchCommand final : public Command {
       passes.push_back({{"name", pass.name}, {"changes", pass.changes}, {"ms", pass.milliseconds}});
     }
     object["passes"] = std::move(passes);
-    if (profile_) object["profile"] = ProfileJson(m.profile);
+    if (profile_) {
+      object["peak_gflops"] = m.peak_gflops;
+      object["profile"] = ProfileJson(m.profile);
+    }
     console.PrintJson(object);
   }
 
@@ -258,7 +264,10 @@ class BenchCommand final : public Command {
       }
       console.Print(Format("  note       on slow references: %s\n", names.c_str()));
     }
-    if (profile_ && m.steps > 0) console.Print("\n" + ProfileTable(m.profile));
+    if (profile_ && m.steps > 0) {
+      console.Print(Format("  peak       %.0f GFLOP/s of f32 multiply-adds, measured\n\n", m.peak_gflops));
+      console.Print(ProfileTable(m.profile));
+    }
   }
 
   std::string model_;

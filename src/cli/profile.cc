@@ -17,7 +17,7 @@ std::string RowText(const StepProfile& step) { return step.reference ? "REFERENC
 
 }  // namespace
 
-std::vector<StepProfile> ProfileOf(const Session& session, size_t runs) {
+std::vector<StepProfile> ProfileOf(const Session& session, size_t runs, double peak_gflops) {
   const Plan& plan = session.plan();
   const std::span<const int64_t> nanoseconds = session.step_nanoseconds();
   const double total =
@@ -41,6 +41,7 @@ std::vector<StepProfile> ProfileOf(const Session& session, size_t runs) {
     step.milliseconds = time * 1e-6 / static_cast<double>(runs);
     step.share = total > 0 ? time / total : 0;
     if (time > 0) step.gflops = 2.0 * static_cast<double>(from.macs) * static_cast<double>(runs) / time;
+    if (peak_gflops > 0) step.of_peak = step.gflops / peak_gflops;
     steps.push_back(std::move(step));
   }
   return steps;
@@ -51,7 +52,8 @@ std::string ProfileTable(const std::vector<StepProfile>& steps) {
   std::iota(order.begin(), order.end(), size_t{0});
   std::stable_sort(order.begin(), order.end(),
                    [&](size_t a, size_t b) { return steps[a].milliseconds > steps[b].milliseconds; });
-  Table table({"step", "ms", "share", "GFLOP/s", "operator", "result", "kernel", "node"}, {0, 1, 2, 3});
+  Table table({"step", "ms", "share", "GFLOP/s", "of peak", "operator", "result", "kernel", "node"},
+              {0, 1, 2, 3, 4});
   struct Sum {
     double milliseconds = 0;
     double share = 0;
@@ -61,8 +63,9 @@ std::string ProfileTable(const std::vector<StepProfile>& steps) {
   for (size_t i : order) {
     const StepProfile& step = steps[i];
     table.Add({std::to_string(i), Format("%.4f", step.milliseconds), Format("%.1f %%", step.share * 100),
-               step.gflops > 0 ? Format("%.1f", step.gflops) : "", step.op, step.shape, RowText(step),
-               step.node});
+               step.gflops > 0 ? Format("%.1f", step.gflops) : "",
+               step.gflops > 0 ? Format("%.0f %%", step.of_peak * 100) : "", step.op, step.shape,
+               RowText(step), step.node});
     Sum& sum = by_row[RowText(step)];
     sum.milliseconds += step.milliseconds;
     sum.share += step.share;
@@ -89,7 +92,8 @@ ordered_json ProfileJson(const std::vector<StepProfile>& steps) {
                     {"result", step.shape},
                     {"ms", step.milliseconds},
                     {"share", step.share},
-                    {"gflops", step.gflops}});
+                    {"gflops", step.gflops},
+                    {"of_peak", step.of_peak}});
   }
   return list;
 }
