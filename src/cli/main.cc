@@ -57,7 +57,7 @@ int Main(int argc, char** argv) {
     if (!app.got_subcommand(std::string(command->name()))) continue;
     whet::cli::Console console(json);
     const whet::Status status = command->Run(console);
-    if (std::fflush(stdout) != 0) {
+    if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0) {
       std::fprintf(stderr, "whet %s: the answer could not be written to the standard output\n",
                    std::string(command->name()).c_str());
       return kFailed;
