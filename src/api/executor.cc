@@ -9,8 +9,8 @@
 #include <cstring>
 #include <filesystem>
 
-#include "base/build_id.h"
 #include "api/plan_cache.h"
+#include "base/build_id.h"
 #include "compile/compiler.h"
 #include "ir/op_def.h"
 #include "plan/plan.h"
