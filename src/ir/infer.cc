@@ -113,11 +113,18 @@ Status CheckInputs(const OpDef& op, std::span<const Type* const> inputs) {
   return {};
 }
 
-Status CheckRanks(std::span<const Type> types) {
-  for (const Type& type : types) {
+Status CheckSizes(std::span<Type> types) {
+  for (Type& type : types) {
     if (type.ranked && type.rank() > kMaxRank) {
       return Error(Code::kUnsupported, "an output has %d dimensions; at most %d are supported", type.rank(),
                    kMaxRank);
+    }
+    for (Dim& dim : type.dims) {
+      // Constants of a file can say anything.
+      if (dim.lo < 0 || dim.lo >= Dim::kUnbounded || dim.lo > dim.hi) {
+        return Error(Code::kBadFile, "an output has a dimension of impossible size");
+      }
+      dim.hi = std::min(dim.hi, Dim::kUnbounded);
     }
   }
   return {};
@@ -134,7 +141,7 @@ Result<std::vector<Type>> InferTypes(const Node& node, std::span<const Type* con
   }
   Status status = CheckInputs(node.op(), inputs);
   if (status.ok()) status = node.op().infer(context);
-  if (status.ok()) status = CheckRanks(outputs);
+  if (status.ok()) status = CheckSizes(outputs);
   if (!status.ok()) return std::move(status).At(NodePlace(node));
   return outputs;
 }
