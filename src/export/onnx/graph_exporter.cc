@@ -321,7 +321,7 @@ void OnnxGraphExporter::Node(std::string_view op_type, std::span<const std::stri
         return it != initializers_by_name_.end() ? it->second->constant : nullptr;
       });
   needed_opset_ = std::max(needed_opset_, needed);
-  if (subgraphs_of_ != nullptr) {
+  if (subgraphs_of_ != nullptr && op_type == subgraphs_of_->op_name()) {
     const whet::Node& node = *subgraphs_of_;
     for (size_t i = 0; i < node.subgraphs.size(); ++i) {
       auto* attribute = proto->add_attribute();
@@ -354,14 +354,12 @@ Status OnnxGraphExporter::ExportOneToOne(const whet::Node& node) {
     outputs.push_back(wanted ? output->name() : std::string());
   }
   since_ = spelling->since;
-  if (!node.subgraphs.empty()) subgraphs_of_ = &node;
   if (node.Is("Split") || !node.subgraphs.empty()) {  // the number of outputs means something
     for (size_t i = 0; i < outputs.size(); ++i) outputs[i] = node.output(i)->name();
   }
   while (!outputs.empty() && outputs.back().empty()) outputs.pop_back();
   Node(spelling->op_type, inputs, outputs, node.attributes, spelling->domain);
   since_ = 1;
-  subgraphs_of_ = nullptr;
   return {};
 }
 
@@ -372,7 +370,9 @@ Status OnnxGraphExporter::ExportNode(const whet::Node& node) {
     const bool newer = output->type.dtype == DType::kI4 || output->type.dtype == DType::kU4;
     if (newer) needed_opset_ = std::max(needed_opset_, 21);
   }
+  subgraphs_of_ = node.subgraphs.empty() ? nullptr : &node;
   Status status = node.op().to_onnx != nullptr ? node.op().to_onnx(node, *this) : ExportOneToOne(node);
+  subgraphs_of_ = nullptr;
   if (status.ok()) status = std::move(status_);
   if (status.ok()) return status;
   return std::move(status).At("node '" + node.name() + "' (" + std::string(node.op_name()) + ")");
