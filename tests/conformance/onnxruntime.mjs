@@ -113,7 +113,7 @@ function say(outcome, model, what) {
 async function check(model, cases, relative, absolute) {
   const failed = exportModel(model);
   if (failed) {
-    const unread = /does not support|not supported|string|sequence|optional/.test(failed);
+    const unread = /does not support|not supported|string|sequence|optional|only/.test(failed);
     return say(unread ? 'not read' : 'different', model, failed);
   }
   let what = '';
