@@ -18,11 +18,6 @@
 namespace whet {
 namespace {
 
-ReferenceFn FindReference(std::string_view op) {
-  const OpDef* def = FindOp(op);
-  return def != nullptr ? def->reference : nullptr;
-}
-
 std::string KeyOf(const std::map<std::string, InputBinding>& inputs) {
   std::string key;
   for (const auto& [name, binding] : inputs) {
@@ -48,6 +43,23 @@ std::string HashName(const std::string& text) {
 }
 
 }  // namespace
+
+ReferenceFn FindOperatorReference(std::string_view op) {
+  const OpDef* def = FindOp(op);
+  return def != nullptr ? def->reference : nullptr;
+}
+
+std::shared_ptr<const Plan> PlanPool::Find(const std::string& key) {
+  std::lock_guard lock(mutex_);
+  const auto it = plans_.find(key);
+  return it != plans_.end() ? it->second.lock() : nullptr;
+}
+
+void PlanPool::Add(const std::string& key, const std::shared_ptr<const Plan>& plan) {
+  std::lock_guard lock(mutex_);
+  std::erase_if(plans_, [](const auto& entry) { return entry.second.expired(); });
+  plans_[key] = plan;
+}
 
 std::string DefaultCacheFolder() {
   if (const char* cache = std::getenv("XDG_CACHE_HOME"); cache != nullptr && *cache != 0) {
@@ -142,7 +154,11 @@ Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& in
     return it->session.get();
   }
   const auto start = std::chrono::steady_clock::now();
-  WHET_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, MakePlan(inputs, key));
+  std::shared_ptr<const Plan> plan = options_.plan_pool != nullptr ? options_.plan_pool->Find(key) : nullptr;
+  if (plan == nullptr) {
+    WHET_ASSIGN_OR_RETURN(plan, MakePlan(inputs, key));
+    if (options_.plan_pool != nullptr) options_.plan_pool->Add(key, plan);
+  }
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   compile_milliseconds_ = elapsed.count();
   if (pool_ == nullptr) {
@@ -152,7 +168,7 @@ Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& in
   SessionOptions session_options;
   session_options.pool = pool_;
   session_options.memory_limit = options_.memory_limit;
-  session_options.find_reference = FindReference;
+  session_options.find_reference = FindOperatorReference;
   WHET_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(std::move(plan), session_options));
   if (entries_.size() >= std::max<size_t>(1, options_.max_plans)) entries_.pop_back();
   entries_.push_front({std::move(key), std::move(session)});

@@ -8,6 +8,7 @@
 #include <list>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,20 @@
 
 namespace whet {
 
+// Finished Plans that several Executors of one model share, and with them their packed weights. Thread-safe.
+class PlanPool {
+ public:
+  std::shared_ptr<const Plan> Find(const std::string& key);
+  void Add(const std::string& key, const std::shared_ptr<const Plan>& plan);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const Plan>> plans_;
+};
+
+// The plain reference of an operator, for SessionOptions.
+ReferenceFn FindOperatorReference(std::string_view op);
+
 struct ExecutorOptions {
   ThreadPoolOptions threads;
   Isa isa = BestIsa();
@@ -31,6 +46,7 @@ struct ExecutorOptions {
   // Identity of the model for the cache: equal only if the model is. Empty keeps none.
   std::string model_id;
   std::vector<std::string> disabled_passes;
+  std::shared_ptr<PlanPool> plan_pool;  // may be null
   // Where a shape depends on data, so that no Plan can be made, runs node by node on the references (slowly);
   // false makes that an error.
   bool allow_evaluator = true;

@@ -1,0 +1,266 @@
+#include "whet/whet.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <thread>
+
+#include "ir/builder.h"
+#include "ir/evaluate.h"
+#include "model_file/model_file.h"
+
+namespace {
+
+std::atomic<long> allocations{0};
+
+void* Allocate(size_t size) {
+  allocations.fetch_add(1, std::memory_order_relaxed);
+  void* memory = std::malloc(size);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+}  // namespace
+
+// Every allocation of C++ code in this program is counted.
+void* operator new(size_t size) { return Allocate(size); }
+void* operator new[](size_t size) { return Allocate(size); }
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete[](void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
+
+namespace {
+
+std::shared_ptr<const whet::Constant> Random(std::initializer_list<int64_t> dims, unsigned seed) {
+  auto constant = whet::Constant::Allocate(whet::DType::kF32, whet::Shape(dims));
+  auto* values = static_cast<float*>(constant->mutable_data());
+  for (int64_t i = 0; i < constant->shape().elements(); ++i) {
+    seed = seed * 1664525u + 1013904223u;
+    values[i] = static_cast<float>(seed >> 8) / 8388608.0F - 1;
+  }
+  return constant;
+}
+
+// A small net with what makes plans interesting: a residual, a concatenation, a pool, a product.
+std::unique_ptr<whet::Graph> SmallNet() {
+  auto graph = std::make_unique<whet::Graph>("small");
+  whet::Value* x = graph->AddInput("image", whet::Type(whet::DType::kF32, {1, whet::Dim::Symbol("H", 1, 64), 16, 8}));
+  whet::GraphBuilder b(*graph);
+  const whet::Attributes same = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
+  whet::Value* c1 = b.Emit("Relu", {b.Emit("Conv", {x, b.Const(Random({8, 3, 3, 8}, 1), "w1")}, same)});
+  whet::Value* c2 = b.Emit("Conv", {c1, b.Const(Random({8, 3, 3, 8}, 2), "w2")}, same);
+  whet::Value* sum = b.Emit("Relu", {b.Emit("Add", {c2, x})});
+  whet::Value* both = b.Emit("Concat", {sum, c1}, {{"axis", int64_t{3}}});
+  whet::Value* pooled = b.Emit("GlobalAveragePool", {both});
+  whet::Value* flat = b.Emit("Reshape", {pooled, b.Ints({1, 16})});
+  whet::Value* y = b.Emit("Softmax", {b.Emit("MatMul", {flat, b.Const(Random({16, 5}, 3), "w3")})});
+  EXPECT_TRUE(b.ok()) << b.TakeStatus().ToString();
+  graph->Rename(y, "probabilities");
+  graph->AddOutput(y);
+  graph->metadata["labels"] = "a\nb\nc\nd\ne";
+  return graph;
+}
+
+// A counter: state += step.
+std::unique_ptr<whet::Graph> Counter() {
+  auto graph = std::make_unique<whet::Graph>("counter");
+  whet::Value* step = graph->AddInput("step", whet::Type(whet::DType::kF32, {2}));
+  whet::Value* total = graph->AddInput("total", whet::Type(whet::DType::kF32, {2}));
+  whet::GraphBuilder b(*graph);
+  whet::Value* next = b.Emit("Add", {step, total});
+  whet::Value* y = b.Emit("Mul", {next, b.Scalar(1)});
+  graph->AddOutput(y);
+  graph->states.push_back({"total", total, next, nullptr});
+  return graph;
+}
+
+class ApiTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("whet_api_test." + std::to_string(getpid()));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Save(const whet::Graph& graph) {
+    const std::string path = folder_ / (graph.name() + ".whet");
+    EXPECT_TRUE(whet::SaveModel(graph, path).ok());
+    return path;
+  }
+
+  std::filesystem::path folder_;
+};
+
+const std::vector<whet::Binding> kTall = {{"image", {1, 16, 16, 8}, nullptr}};
+
+void Fill(const whet_tensor& input) {
+  const auto image = Random({static_cast<int64_t>(input.bytes / 4)}, 7);
+  std::memcpy(input.data, image->view().data, input.bytes);
+}
+
+TEST_F(ApiTest, TellsWhatAModelTakesAndGives) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  ASSERT_EQ(model.input_count(), 1u);
+  EXPECT_STREQ(model.input(0).name, "image");
+  EXPECT_EQ(model.input(0).rank, 4);
+  EXPECT_EQ(model.input(0).dims[1], -1);
+  EXPECT_EQ(model.input(0).dims[3], 8);
+  EXPECT_STREQ(model.output(0).name, "probabilities");
+  EXPECT_EQ(model.metadata("labels"), "a\nb\nc\nd\ne");
+  EXPECT_EQ(model.metadata("nothing"), "");
+}
+
+TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
+  const auto graph = SmallNet();
+  const whet::Model model = whet::Model::Open(Save(*graph));
+  const auto image = Random({1, 16, 16, 8}, 7);
+  auto expected = whet::GraphEvaluator().Run(*graph, std::vector<whet::TensorPtr>{image});
+  ASSERT_TRUE(expected.ok()) << expected.status().ToString();
+  for (const char* isa : {"portable", "avx2", "avx512"}) {
+    whet::Isa parsed;
+    ASSERT_TRUE(whet::IsaFromName(isa, &parsed));
+    if (!whet::IsaSupported(parsed)) continue;
+    for (int threads : {1, 2, 3}) {
+      whet::Options options;
+      options.isa = isa;
+      options.threads = threads;
+      whet::Session session(model, options, kTall);
+      Fill(session.input(0));
+      session.Run();
+      const auto* y = static_cast<const float*>(session.output(0).data);
+      for (int i = 0; i < 5; ++i) EXPECT_NEAR(y[i], (*expected)[0]->view().as<float>()[i], 1e-5) << isa << ' ' << threads;
+    }
+  }
+}
+
+TEST_F(ApiTest, RunsWithoutAllocating) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  whet::Options options;
+  options.threads = 2;
+  whet::Session session(model, options, kTall);
+  for (const whet_step& step : session.steps()) EXPECT_EQ(step.reference, 0) << step.op;
+  Fill(session.input(0));
+  const long before = allocations.load();
+  for (int i = 0; i < 10; ++i) session.Run();
+  EXPECT_EQ(allocations.load() - before, 0);
+}
+
+TEST_F(ApiTest, SessionsOfOneModelRunAtOnceAndShareWeights) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  std::vector<float> results[4];
+  std::vector<std::thread> threads;
+  for (auto& result : results) {
+    threads.emplace_back([&model, &result] {
+      whet::Session session(model, whet::Options(), kTall);
+      Fill(session.input(0));
+      for (int i = 0; i < 50; ++i) session.Run();
+      const auto* y = static_cast<const float*>(session.output(0).data);
+      result.assign(y, y + 5);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const auto& result : results) EXPECT_EQ(result, results[0]);
+}
+
+TEST_F(ApiTest, UsesMemoryThatIsBound) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  whet::Session session(model, whet::Options(), kTall);
+  Fill(session.input(0));
+  session.Run();
+  const auto* own = static_cast<const float*>(session.output(0).data);
+  const std::vector<float> expected(own, own + 5);
+
+  alignas(WHET_ALIGNMENT) static float in[16 * 16 * 8 + WHET_SLACK / 4];
+  alignas(WHET_ALIGNMENT) static float out[5];
+  session.BindInput(0, in, 16 * 16 * 8 * 4);
+  session.BindOutput(0, out, sizeof(out));
+  EXPECT_EQ(session.input(0).data, in);
+  Fill(session.input(0));
+  session.Run();
+  EXPECT_EQ(std::vector<float>(out, out + 5), expected);
+
+  EXPECT_THROW(session.BindInput(0, in, 100), whet::Error);
+  EXPECT_THROW(session.BindInput(0, in + 1, sizeof(in) - 4), whet::Error);
+  EXPECT_THROW(session.BindInput(1, in, sizeof(in)), whet::Error);
+}
+
+TEST_F(ApiTest, TakesOtherShapesAndComesBack) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  whet::Session session(model, whet::Options(), kTall);
+  const uint64_t tall = session.memory_bytes();
+  session.Reshape({{"image", {1, 4, 16, 8}, nullptr}});
+  EXPECT_EQ(session.input(0).dims[1], 4);
+  EXPECT_LT(session.memory_bytes(), tall);
+  session.Run();
+  session.Reshape(kTall);
+  EXPECT_EQ(session.memory_bytes(), tall);
+}
+
+TEST_F(ApiTest, KeepsStatesFromRunToRunUntilTheyAreReset) {
+  const whet::Model model = whet::Model::Open(Save(*Counter()));
+  EXPECT_EQ(model.input_count(), 1u);
+  whet::Session session(model);
+  auto* step = static_cast<float*>(session.input(0).data);
+  step[0] = 1;
+  step[1] = 10;
+  for (int i = 0; i < 3; ++i) session.Run();
+  const auto* total = static_cast<const float*>(session.output(0).data);
+  EXPECT_EQ(total[0], 3);
+  EXPECT_EQ(total[1], 30);
+  session.ResetStates();
+  session.Run();
+  EXPECT_EQ(total[0], 1);
+}
+
+TEST_F(ApiTest, APlanOnDiskRunsLikeTheModelItCameFrom) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  whet::Session session(model, whet::Options(), kTall);
+  Fill(session.input(0));
+  session.Run();
+  const std::string path = folder_ / "small.plan";
+  session.SavePlan(path);
+  const whet::Model plan = whet::Model::OpenPlan(path);
+  whet::Session again(plan);
+  Fill(again.input(0));
+  again.Run();
+  EXPECT_EQ(std::memcmp(again.output(0).data, session.output(0).data, 20), 0);
+
+  // Cut short anywhere, or with a byte changed in its index, it is refused.
+  std::FILE* file = std::fopen(path.c_str(), "r+b");
+  ASSERT_NE(file, nullptr);
+  std::fseek(file, 200, SEEK_SET);
+  std::fputc(0x5a, file);
+  std::fclose(file);
+  EXPECT_THROW(whet::Model::OpenPlan(path), whet::Error);
+  std::filesystem::resize_file(path, 100);
+  EXPECT_THROW(whet::Model::OpenPlan(path), whet::Error);
+}
+
+TEST_F(ApiTest, MistakesAreErrorsThatSayWhatToDo) {
+  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  const auto message = [&](const whet::Options& options, const std::vector<whet::Binding>& bindings) -> std::string {
+    try {
+      whet::Session session(model, options, bindings);
+    } catch (const whet::Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(message({}, {}).find("input 'image'"), std::string::npos);
+  EXPECT_NE(message({}, {{"picture", {1}, nullptr}}).find("no input 'picture'"), std::string::npos);
+  EXPECT_NE(message({}, {{"image", {1, 16, 16, 9}, nullptr}}).find("does not fit"), std::string::npos);
+  EXPECT_NE(message({}, {{"image", {1, 65, 16, 8}, nullptr}}).find("does not fit"), std::string::npos);
+  whet::Options small;
+  small.memory_limit = 1000;
+  EXPECT_NE(message(small, kTall).find("limited to 1000"), std::string::npos);
+  whet::Options wrong;
+  wrong.isa = "sse9";
+  EXPECT_NE(message(wrong, kTall).find("sse9"), std::string::npos);
+  EXPECT_THROW(whet::Model::Open("/nonexistent.whet"), whet::Error);
+}
+
+}  // namespace
