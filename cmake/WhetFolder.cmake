@@ -1,11 +1,11 @@
-# whet_folder(NAME [NO_EXCEPTIONS] [DEPS folder…] [LIBS target…])
+# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [DEPS folder…] [LIBS target…])
 #
 # Makes the static library whet_NAME of every .cc below the calling folder, and, when tests are built, one
 # test program whet_NAME_test of every *_test.cc. Of each *_fuzz.cc it makes a libFuzzer program when those are
 # built, and for the tests a program that replays the inputs saved in tests/fuzz/corpus/NAME.
 # DEPS are folders of this project, LIBS are other CMake targets; both are public.
 function(whet_folder name)
-  cmake_parse_arguments(ARG "NO_EXCEPTIONS" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "NO_EXCEPTIONS;SMALL" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   set(tests ${sources})
   set(fuzzers ${sources})
@@ -21,6 +21,10 @@ function(whet_folder name)
   whet_compile_options(whet_${name})
   target_include_directories(whet_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(whet_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBS})
+  # Where nothing runs often enough for speed to matter, size does: these go into libwhet.so.
+  if(ARG_SMALL AND CMAKE_BUILD_TYPE STREQUAL "Release")
+    target_compile_options(whet_${name} PRIVATE -Os)
+  endif()
   if(ARG_NO_EXCEPTIONS)
     target_compile_options(whet_${name} PRIVATE -fno-exceptions -fno-rtti)
   endif()

@@ -9,8 +9,8 @@
 
 namespace {
 
-whet::Binding ParseShape(const std::string& argument) {
-  whet::Binding binding;
+whet::api::Binding ParseShape(const std::string& argument) {
+  whet::api::Binding binding;
   const size_t equals = argument.find('=');
   binding.name = argument.substr(0, equals);
   for (size_t at = equals; at != std::string::npos; at = argument.find('x', at + 1)) {
@@ -27,12 +27,12 @@ int main(int argc, char** argv) {
     return 2;
   }
   try {
-    const whet::Model model = whet::Model::Open(argv[1]);
-    std::vector<whet::Binding> shapes;
+    const whet::api::Model model = whet::api::Model::Open(argv[1]);
+    std::vector<whet::api::Binding> shapes;
     for (int i = 2; i < argc; ++i) shapes.push_back(ParseShape(argv[i]));
-    whet::Options options;
+    whet::api::Options options;
     options.threads = 2;
-    whet::Session session(model, options, shapes);
+    whet::api::Session session(model, options, shapes);
     for (size_t i = 0; i < session.input_count(); ++i) {
       const whet_tensor input = session.input(i);
       std::memset(input.data, 0, input.bytes);
@@ -48,7 +48,7 @@ int main(int argc, char** argv) {
       std::printf("\n");
     }
     std::printf("%llu bytes beside the weights\n", static_cast<unsigned long long>(session.memory_bytes()));
-  } catch (const whet::Error& error) {
+  } catch (const whet::api::Error& error) {
     std::fprintf(stderr, "run_model: %s\n", error.what());
     return 1;
   }

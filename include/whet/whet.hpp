@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace whet {
+namespace whet::api {
 
 // What failed, where, and what to do is in what().
 class Error : public std::runtime_error {
@@ -139,6 +139,6 @@ class Session {
   std::unique_ptr<whet_session, Free> session_;
 };
 
-}  // namespace whet
+}  // namespace whet::api
 
 #endif  // WHET_WHET_HPP_

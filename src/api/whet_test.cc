@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/isa.h"
 #include "ir/builder.h"
 #include "ir/evaluate.h"
 #include "model_file/model_file.h"
@@ -95,7 +96,7 @@ class ApiTest : public testing::Test {
   std::filesystem::path folder_;
 };
 
-const std::vector<whet::Binding> kTall = {{"image", {1, 16, 16, 8}, nullptr}};
+const std::vector<whet::api::Binding> kTall = {{"image", {1, 16, 16, 8}, nullptr}};
 
 void Fill(const whet_tensor& input) {
   const auto image = Random({static_cast<int64_t>(input.bytes / 4)}, 7);
@@ -103,7 +104,7 @@ void Fill(const whet_tensor& input) {
 }
 
 TEST_F(ApiTest, TellsWhatAModelTakesAndGives) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
   ASSERT_EQ(model.input_count(), 1u);
   EXPECT_STREQ(model.input(0).name, "image");
   EXPECT_EQ(model.input(0).rank, 4);
@@ -116,7 +117,7 @@ TEST_F(ApiTest, TellsWhatAModelTakesAndGives) {
 
 TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
   const auto graph = SmallNet();
-  const whet::Model model = whet::Model::Open(Save(*graph));
+  const whet::api::Model model = whet::api::Model::Open(Save(*graph));
   const auto image = Random({1, 16, 16, 8}, 7);
   auto expected = whet::GraphEvaluator().Run(*graph, std::vector<whet::TensorPtr>{image});
   ASSERT_TRUE(expected.ok()) << expected.status().ToString();
@@ -125,10 +126,10 @@ TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
     ASSERT_TRUE(whet::IsaFromName(isa, &parsed));
     if (!whet::IsaSupported(parsed)) continue;
     for (int threads : {1, 2, 3}) {
-      whet::Options options;
+      whet::api::Options options;
       options.isa = isa;
       options.threads = threads;
-      whet::Session session(model, options, kTall);
+      whet::api::Session session(model, options, kTall);
       Fill(session.input(0));
       session.Run();
       const auto* y = static_cast<const float*>(session.output(0).data);
@@ -138,10 +139,10 @@ TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
 }
 
 TEST_F(ApiTest, RunsWithoutAllocating) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
-  whet::Options options;
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
+  whet::api::Options options;
   options.threads = 2;
-  whet::Session session(model, options, kTall);
+  whet::api::Session session(model, options, kTall);
   for (const whet_step& step : session.steps()) EXPECT_EQ(step.reference, 0) << step.op;
   Fill(session.input(0));
   const long before = allocations.load();
@@ -150,12 +151,12 @@ TEST_F(ApiTest, RunsWithoutAllocating) {
 }
 
 TEST_F(ApiTest, SessionsOfOneModelRunAtOnceAndShareWeights) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
   std::vector<float> results[4];
   std::vector<std::thread> threads;
   for (auto& result : results) {
     threads.emplace_back([&model, &result] {
-      whet::Session session(model, whet::Options(), kTall);
+      whet::api::Session session(model, whet::api::Options(), kTall);
       Fill(session.input(0));
       for (int i = 0; i < 50; ++i) session.Run();
       const auto* y = static_cast<const float*>(session.output(0).data);
@@ -167,8 +168,8 @@ TEST_F(ApiTest, SessionsOfOneModelRunAtOnceAndShareWeights) {
 }
 
 TEST_F(ApiTest, UsesMemoryThatIsBound) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
-  whet::Session session(model, whet::Options(), kTall);
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
+  whet::api::Session session(model, whet::api::Options(), kTall);
   Fill(session.input(0));
   session.Run();
   const auto* own = static_cast<const float*>(session.output(0).data);
@@ -183,14 +184,14 @@ TEST_F(ApiTest, UsesMemoryThatIsBound) {
   session.Run();
   EXPECT_EQ(std::vector<float>(out, out + 5), expected);
 
-  EXPECT_THROW(session.BindInput(0, in, 100), whet::Error);
-  EXPECT_THROW(session.BindInput(0, in + 1, sizeof(in) - 4), whet::Error);
-  EXPECT_THROW(session.BindInput(1, in, sizeof(in)), whet::Error);
+  EXPECT_THROW(session.BindInput(0, in, 100), whet::api::Error);
+  EXPECT_THROW(session.BindInput(0, in + 1, sizeof(in) - 4), whet::api::Error);
+  EXPECT_THROW(session.BindInput(1, in, sizeof(in)), whet::api::Error);
 }
 
 TEST_F(ApiTest, TakesOtherShapesAndComesBack) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
-  whet::Session session(model, whet::Options(), kTall);
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
+  whet::api::Session session(model, whet::api::Options(), kTall);
   const uint64_t tall = session.memory_bytes();
   session.Reshape({{"image", {1, 4, 16, 8}, nullptr}});
   EXPECT_EQ(session.input(0).dims[1], 4);
@@ -201,9 +202,9 @@ TEST_F(ApiTest, TakesOtherShapesAndComesBack) {
 }
 
 TEST_F(ApiTest, KeepsStatesFromRunToRunUntilTheyAreReset) {
-  const whet::Model model = whet::Model::Open(Save(*Counter()));
+  const whet::api::Model model = whet::api::Model::Open(Save(*Counter()));
   EXPECT_EQ(model.input_count(), 1u);
-  whet::Session session(model);
+  whet::api::Session session(model);
   auto* step = static_cast<float*>(session.input(0).data);
   step[0] = 1;
   step[1] = 10;
@@ -217,14 +218,14 @@ TEST_F(ApiTest, KeepsStatesFromRunToRunUntilTheyAreReset) {
 }
 
 TEST_F(ApiTest, APlanOnDiskRunsLikeTheModelItCameFrom) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
-  whet::Session session(model, whet::Options(), kTall);
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
+  whet::api::Session session(model, whet::api::Options(), kTall);
   Fill(session.input(0));
   session.Run();
   const std::string path = folder_ / "small.plan";
   session.SavePlan(path);
-  const whet::Model plan = whet::Model::OpenPlan(path);
-  whet::Session again(plan);
+  const whet::api::Model plan = whet::api::Model::OpenPlan(path);
+  whet::api::Session again(plan);
   Fill(again.input(0));
   again.Run();
   EXPECT_EQ(std::memcmp(again.output(0).data, session.output(0).data, 20), 0);
@@ -235,17 +236,17 @@ TEST_F(ApiTest, APlanOnDiskRunsLikeTheModelItCameFrom) {
   std::fseek(file, 200, SEEK_SET);
   std::fputc(0x5a, file);
   std::fclose(file);
-  EXPECT_THROW(whet::Model::OpenPlan(path), whet::Error);
+  EXPECT_THROW(whet::api::Model::OpenPlan(path), whet::api::Error);
   std::filesystem::resize_file(path, 100);
-  EXPECT_THROW(whet::Model::OpenPlan(path), whet::Error);
+  EXPECT_THROW(whet::api::Model::OpenPlan(path), whet::api::Error);
 }
 
 TEST_F(ApiTest, MistakesAreErrorsThatSayWhatToDo) {
-  const whet::Model model = whet::Model::Open(Save(*SmallNet()));
-  const auto message = [&](const whet::Options& options, const std::vector<whet::Binding>& bindings) -> std::string {
+  const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
+  const auto message = [&](const whet::api::Options& options, const std::vector<whet::api::Binding>& bindings) -> std::string {
     try {
-      whet::Session session(model, options, bindings);
-    } catch (const whet::Error& error) {
+      whet::api::Session session(model, options, bindings);
+    } catch (const whet::api::Error& error) {
       return error.what();
     }
     return "";
@@ -254,13 +255,13 @@ TEST_F(ApiTest, MistakesAreErrorsThatSayWhatToDo) {
   EXPECT_NE(message({}, {{"picture", {1}, nullptr}}).find("no input 'picture'"), std::string::npos);
   EXPECT_NE(message({}, {{"image", {1, 16, 16, 9}, nullptr}}).find("does not fit"), std::string::npos);
   EXPECT_NE(message({}, {{"image", {1, 65, 16, 8}, nullptr}}).find("does not fit"), std::string::npos);
-  whet::Options small;
+  whet::api::Options small;
   small.memory_limit = 1000;
   EXPECT_NE(message(small, kTall).find("limited to 1000"), std::string::npos);
-  whet::Options wrong;
+  whet::api::Options wrong;
   wrong.isa = "sse9";
   EXPECT_NE(message(wrong, kTall).find("sse9"), std::string::npos);
-  EXPECT_THROW(whet::Model::Open("/nonexistent.whet"), whet::Error);
+  EXPECT_THROW(whet::api::Model::Open("/nonexistent.whet"), whet::api::Error);
 }
 
 }  // namespace

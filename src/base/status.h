@@ -123,7 +123,7 @@ class [[nodiscard]] Result {
 // Returns the error of `expression` (a Status) to the caller, or goes on.
 #define WHET_RETURN_IF_ERROR(expression)                                                  \
   do {                                                                                    \
-    if (::whet::Status whet_status = (expression); !whet_status.ok()) return whet_status; \
+    if (::whet::Status whet_error = (expression); !whet_error.ok()) return whet_error; \
   } while (false)
 
 // WHET_ASSIGN_OR_RETURN(auto file, MappedFile::Open(path));
