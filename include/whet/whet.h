@@ -1,10 +1,10 @@
 /* Whet's C interface: open a model, make sessions, run them.
  *
- * Stability: functions and numbers here keep their meaning for all versions with the same WHET_ABI_VERSION; structs that the
- * caller fills begin with their own size, so that later versions can add fields at the end.
+ * Stability: functions and numbers here keep their meaning for all versions with the same WHET_ABI_VERSION;
+ * structs that the caller fills begin with their own size, so that later versions can add fields at the end.
  *
- * Errors are values: a function that can fail returns NULL on success, else a whet_status that the caller frees. Results are
- * written through pointers only on success. Nothing throws, prints or aborts.
+ * Errors are values: a function that can fail returns NULL on success, else a whet_status that the caller
+ * frees. Results are written through pointers only on success. Nothing throws, prints or aborts.
  *
  * Strings are UTF-8, NUL-terminated, and belong to the object that they were asked of.
  * Shapes count elements; the layout of every tensor is row-major and dense.
@@ -82,8 +82,8 @@ WHET_API whet_code whet_status_code(const whet_status* status);
 WHET_API const char* whet_status_message(const whet_status* status);
 WHET_API void whet_status_free(whet_status* status);
 
-/* --- Model: a Model file (.whet), or a Plan compiled from one. Immutable once opened: all functions may be called from any
- * number of threads at once. Sessions keep what they need of it alive. */
+/* --- Model: a Model file (.whet), or a Plan compiled from one. Immutable once opened: all functions may be
+ * called from any number of threads at once. Sessions keep what they need of it alive. */
 
 WHET_API whet_status* whet_model_open(const char* path, whet_model** model);
 /* A Plan that whet_model_compile wrote on a machine with the same CPU. */
@@ -105,26 +105,26 @@ WHET_API whet_status* whet_model_output(const whet_model* model, size_t index, w
 /* A value that travels with the model, such as its labels; NULL if there is none of that key. */
 WHET_API const char* whet_model_metadata(const whet_model* model, const char* key);
 
-/* --- Sessions. One thread at a time each; any number of sessions of one model may run at once. They share the packed weights
- * if their shapes and instruction set agree. */
+/* --- Sessions. One thread at a time each; any number of sessions of one model may run at once. They share
+ * the packed weights if their shapes and instruction set agree. */
 
 typedef struct whet_session_options {
-  size_t struct_size;         /* sizeof(whet_session_options) */
-  int32_t threads;            /* that run a session, the caller's included */
-  int32_t spin_microseconds;  /* how long an idle thread waits for work before it sleeps */
-  const int32_t* affinity;    /* CPU numbers for the threads, or NULL */
+  size_t struct_size;        /* sizeof(whet_session_options) */
+  int32_t threads;           /* that run a session, the caller's included */
+  int32_t spin_microseconds; /* how long an idle thread waits for work before it sleeps */
+  const int32_t* affinity;   /* CPU numbers for the threads, or NULL */
   size_t affinity_count;
-  uint64_t memory_limit;      /* bytes of arena, states and scratch; 0 is no limit */
-  const char* isa;            /* "portable", "avx2", "avx512"; NULL is the best */
-  const char* precision;      /* "f32" or NULL */
-  const char* cache_folder;   /* where finished Plans are kept for the next start; NULL keeps none */
+  uint64_t memory_limit;    /* bytes of arena, states and scratch; 0 is no limit */
+  const char* isa;          /* "portable", "avx2", "avx512"; NULL is the best */
+  const char* precision;    /* "f32" or NULL */
+  const char* cache_folder; /* where finished Plans are kept for the next start; NULL keeps none */
 } whet_session_options;
 
 /* Fills in the defaults: one thread, no limit, the best instruction set, no cache. */
 WHET_API void whet_session_options_init(whet_session_options* options);
 
-/* The shape of an input, for those that the model leaves open; and for an input whose value decides the shapes of others
- * (a target size, a sample rate), that value. */
+/* The shape of an input, for those that the model leaves open; and for an input whose value decides the
+ * shapes of others (a target size, a sample rate), that value. */
 typedef struct whet_binding {
   const char* name;
   int32_t rank;
@@ -134,11 +134,13 @@ typedef struct whet_binding {
 
 /* `options` may be NULL. Inputs that are given by value are no inputs of the session. */
 WHET_API whet_status* whet_session_create(const whet_model* model, const whet_session_options* options,
-                                          const whet_binding* bindings, size_t binding_count, whet_session** session);
+                                          const whet_binding* bindings, size_t binding_count,
+                                          whet_session** session);
 WHET_API void whet_session_free(whet_session* session);
-/* Goes on with other shapes. The last few shapes' Plans are kept, so going back costs nothing; pointers to data are new, and
- * states of other shapes are other states. */
-WHET_API whet_status* whet_session_reshape(whet_session* session, const whet_binding* bindings, size_t binding_count);
+/* Goes on with other shapes. The last few shapes' Plans are kept, so going back costs nothing; pointers to
+ * data are new, and states of other shapes are other states. */
+WHET_API whet_status* whet_session_reshape(whet_session* session, const whet_binding* bindings,
+                                           size_t binding_count);
 /* Writes the session's Plan, for whet_plan_open. Replaces the file at once or not at all. */
 WHET_API whet_status* whet_session_save_plan(const whet_session* session, const char* path);
 
@@ -148,19 +150,23 @@ typedef struct whet_tensor {
   int32_t rank;
   int64_t dims[WHET_MAX_RANK];
   uint64_t bytes;
-  void* data; /* the session's own memory, or what has been bound; valid until the session is reshaped, bound or freed */
+  void* data; /* the session's own memory, or what has been bound; valid until the session is reshaped, bound
+                 or freed */
 } whet_tensor;
 
 WHET_API size_t whet_session_input_count(const whet_session* session);
 WHET_API size_t whet_session_output_count(const whet_session* session);
-/* Write inputs to, and read outputs from, `data`: nothing is copied. An input keeps its contents from run to run. */
+/* Write inputs to, and read outputs from, `data`: nothing is copied. An input keeps its contents from run to
+ * run. */
 WHET_API whet_status* whet_session_input(const whet_session* session, size_t index, whet_tensor* tensor);
 WHET_API whet_status* whet_session_output(const whet_session* session, size_t index, whet_tensor* tensor);
 
-/* Uses the caller's memory for an input or output from now on. `data` is aligned to WHET_ALIGNMENT and stays valid; behind an
- * input, WHET_SLACK bytes are readable. NULL goes back to the session's memory. */
-WHET_API whet_status* whet_session_bind_input(whet_session* session, size_t index, void* data, uint64_t bytes);
-WHET_API whet_status* whet_session_bind_output(whet_session* session, size_t index, void* data, uint64_t bytes);
+/* Uses the caller's memory for an input or output from now on. `data` is aligned to WHET_ALIGNMENT and stays
+ * valid; behind an input, WHET_SLACK bytes are readable. NULL goes back to the session's memory. */
+WHET_API whet_status* whet_session_bind_input(whet_session* session, size_t index, void* data,
+                                              uint64_t bytes);
+WHET_API whet_status* whet_session_bind_output(whet_session* session, size_t index, void* data,
+                                               uint64_t bytes);
 
 /* Allocates nothing, as long as every step has a fast kernel (whet_session_step says so). */
 WHET_API whet_status* whet_session_run(whet_session* session);

@@ -112,8 +112,12 @@ class Session {
     Check(whet_session_output(get(), i, &tensor));
     return tensor;
   }
-  void BindInput(size_t i, void* data, uint64_t bytes) { Check(whet_session_bind_input(get(), i, data, bytes)); }
-  void BindOutput(size_t i, void* data, uint64_t bytes) { Check(whet_session_bind_output(get(), i, data, bytes)); }
+  void BindInput(size_t i, void* data, uint64_t bytes) {
+    Check(whet_session_bind_input(get(), i, data, bytes));
+  }
+  void BindOutput(size_t i, void* data, uint64_t bytes) {
+    Check(whet_session_bind_output(get(), i, data, bytes));
+  }
   void Run() { Check(whet_session_run(get())); }
   void ResetStates() { whet_session_reset_states(get()); }
   uint64_t memory_bytes() const { return whet_session_memory_bytes(get()); }

@@ -1,4 +1,5 @@
-// Compiled Plans against the operators' references, in the cases where the compiler does something clever with memory.
+// Compiled Plans against the operators' references, in the cases where the compiler does something clever
+// with memory.
 #include "api/executor.h"
 
 #include <gtest/gtest.h>
@@ -71,7 +72,8 @@ class ExecutorTest : public testing::Test {
       const auto* a = actual[i]->view().as<float>();
       // Sums are rounded in another order, so errors are relative to the largest terms.
       float largest = 1e-3F;
-      for (int64_t k = 0; k < expected[i]->shape().elements(); ++k) largest = std::max(largest, std::fabs(e[k]));
+      for (int64_t k = 0; k < expected[i]->shape().elements(); ++k)
+        largest = std::max(largest, std::fabs(e[k]));
       for (int64_t k = 0; k < expected[i]->shape().elements(); ++k) {
         ASSERT_NEAR(a[k], e[k], 2e-5F * largest) << "output " << i << " element " << k;
       }
@@ -161,7 +163,8 @@ TEST_F(ExecutorTest, WritesOverDeadInputsOnly) {
 TEST_F(ExecutorTest, ResidualsAndActivations) {
   Value* x = Input({1, 9, 9, 16});
   Value* y = x;
-  for (int i = 0; i < 3; ++i) y = b.Emit("Relu", {b.Emit("Add", {Conv(b.Emit("HardSwish", {Conv(y, 16)}), 16), y})});
+  for (int i = 0; i < 3; ++i)
+    y = b.Emit("Relu", {b.Emit("Add", {Conv(b.Emit("HardSwish", {Conv(y, 16)}), 16), y})});
   graph.AddOutput(y);
   ExpectAgreement();
 }
@@ -180,19 +183,24 @@ TEST_F(ExecutorTest, Depthwise) {
 TEST_F(ExecutorTest, BatchedProductsThatBroadcast) {
   Value* x = Input({2, 3, 4, 5});
   graph.AddOutput(b.Emit("MatMul", {x, Input({3, 5, 6})}));
-  graph.AddOutput(b.Emit("MatMul", {Input({4, 5}), b.Emit("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 1, 3, 2}}})}));
-  graph.AddOutput(b.Emit("MatMul", {x, Weights({5, 7}), Weights({7})}, {{"activation", std::string("tanh")}}));
+  graph.AddOutput(b.Emit(
+      "MatMul", {Input({4, 5}), b.Emit("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 1, 3, 2}}})}));
+  graph.AddOutput(
+      b.Emit("MatMul", {x, Weights({5, 7}), Weights({7})}, {{"activation", std::string("tanh")}}));
   ExpectAgreement();
 }
 
 TEST_F(ExecutorTest, RecurrentLayersBothWays) {
   Value* x = Input({5, 2, 3});
-  const auto lstm = b.EmitNode("LSTM", std::vector<Value*>{x, Weights({2, 16, 3}), Weights({2, 16, 4}), Weights({2, 32})}, 3,
-                               {{"hidden_size", int64_t{4}}, {"direction", std::string("bidirectional")}});
+  const auto lstm =
+      b.EmitNode("LSTM", std::vector<Value*>{x, Weights({2, 16, 3}), Weights({2, 16, 4}), Weights({2, 32})},
+                 3, {{"hidden_size", int64_t{4}}, {"direction", std::string("bidirectional")}});
   for (Value* y : lstm) graph.AddOutput(y);
-  const auto gru = b.EmitNode("GRU", std::vector<Value*>{x, Weights({1, 12, 3}), Weights({1, 12, 4}), Weights({1, 24})}, 2,
-                              {{"hidden_size", int64_t{4}}, {"direction", std::string("reverse")},
-                               {"linear_before_reset", int64_t{1}}});
+  const auto gru =
+      b.EmitNode("GRU", std::vector<Value*>{x, Weights({1, 12, 3}), Weights({1, 12, 4}), Weights({1, 24})}, 2,
+                 {{"hidden_size", int64_t{4}},
+                  {"direction", std::string("reverse")},
+                  {"linear_before_reset", int64_t{1}}});
   for (Value* y : gru) graph.AddOutput(y);
   ExpectAgreement();
 }
@@ -223,7 +231,8 @@ TEST_F(ExecutorTest, MovesData) {
   graph.AddOutput(b.Emit("DepthToSpace", {x}, {{"blocksize", int64_t{2}}, {"mode", std::string("CRD")}}));
   graph.AddOutput(b.Emit("SpaceToDepth", {x}, {{"blocksize", int64_t{2}}}));
   graph.AddOutput(b.Emit("Tile", {x, b.Ints({2, 1, 3, 1})}));
-  graph.AddOutput(b.Emit("Expand", {b.Emit("Slice", {x, b.Ints({0}), b.Ints({1}), b.Ints({1})}), b.Ints({2, 5, 6, 8})}));
+  graph.AddOutput(
+      b.Emit("Expand", {b.Emit("Slice", {x, b.Ints({0}), b.Ints({1}), b.Ints({1})}), b.Ints({2, 5, 6, 8})}));
   graph.AddOutput(b.Emit("Pad", {x, b.Ints({0, 1, 2, 0, 0, 1, 0, 3})}, {{"mode", std::string("reflect")}}));
   graph.AddOutput(b.Emit("Gather", {x, b.Ints({5, 0, -1})}, {{"axis", int64_t{2}}}));
   ExpectAgreement();
@@ -281,7 +290,8 @@ TEST(Executor, TheSecondStartTakesThePlanFromDiskWithoutTheModel) {
   }
   EXPECT_EQ(loads, 1);
   // A damaged plan is made again.
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) std::filesystem::resize_file(entry.path(), 50);
+  for (const auto& entry : std::filesystem::directory_iterator(folder))
+    std::filesystem::resize_file(entry.path(), 50);
   Executor executor(load, options);
   EXPECT_TRUE(executor.Prepare({}).ok());
   EXPECT_FALSE(executor.plan_from_cache());

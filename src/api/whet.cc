@@ -1,4 +1,5 @@
-// The C interface over the Executor, the Session and Model files. Everything that can throw does so inside Guard.
+// The C interface over the Executor, the Session and Model files. Everything that can throw does so inside
+// Guard.
 #include "whet/whet.h"
 
 #include <algorithm>
@@ -60,7 +61,8 @@ whet_status* Guard(Body body) {
 Status NullArgument(const char* name) { return whet::Error(Code::kInvalidArgument, "%s is null", name); }
 
 Status IndexError(const char* kind, size_t index, size_t count) {
-  return whet::Error(Code::kInvalidArgument, "there are %zu %s, there is none of number %zu", count, kind, index);
+  return whet::Error(Code::kInvalidArgument, "there are %zu %s, there is none of number %zu", count, kind,
+                     index);
 }
 
 void FillInfo(const whet::Value& value, whet_tensor_info* info) {
@@ -97,7 +99,8 @@ whet_tensor TensorOf(const whet::Plan& plan, const whet::PlanPort& port, void* d
 
 // Inputs that are states' are the session's own business.
 bool IsState(const whet::Graph& graph, const whet::Value* input) {
-  return std::any_of(graph.states.begin(), graph.states.end(), [&](const auto& state) { return state.input == input; });
+  return std::any_of(graph.states.begin(), graph.states.end(),
+                     [&](const auto& state) { return state.input == input; });
 }
 
 std::vector<const whet::Value*> PublicInputs(const whet::Graph& graph) {
@@ -108,7 +111,8 @@ std::vector<const whet::Value*> PublicInputs(const whet::Graph& graph) {
   return inputs;
 }
 
-whet::Result<std::map<std::string, whet::InputBinding>> ReadBindings(const whet::Graph& graph, const whet_binding* bindings,
+whet::Result<std::map<std::string, whet::InputBinding>> ReadBindings(const whet::Graph& graph,
+                                                                     const whet_binding* bindings,
                                                                      size_t count) {
   std::map<std::string, whet::InputBinding> inputs;
   if (count > 0 && bindings == nullptr) return NullArgument("bindings");
@@ -120,7 +124,8 @@ whet::Result<std::map<std::string, whet::InputBinding>> ReadBindings(const whet:
       return whet::Error(Code::kInvalidArgument, "the model has no input '%s'", binding.name);
     }
     if (binding.rank < 0 || binding.rank > WHET_MAX_RANK || (binding.rank > 0 && binding.dims == nullptr)) {
-      return whet::Error(Code::kInvalidArgument, "input '%s' is given an impossible rank of %d", binding.name, binding.rank);
+      return whet::Error(Code::kInvalidArgument, "input '%s' is given an impossible rank of %d", binding.name,
+                         binding.rank);
     }
     const std::span dims(binding.dims, static_cast<size_t>(binding.rank));
     if (whet::CheckedElementCount(dims) < 0) {
@@ -147,12 +152,12 @@ Status ReadOptions(const whet_session_options* given, whet::ExecutorOptions* opt
   options->allow_evaluator = false;
   if (defaults.cache_folder != nullptr) options->cache_folder = defaults.cache_folder;
   if (defaults.isa != nullptr && !whet::IsaFromName(defaults.isa, &options->isa)) {
-    return whet::Error(Code::kInvalidArgument, "there is no instruction set '%s'; there are portable, avx2 and avx512",
-                       defaults.isa);
+    return whet::Error(Code::kInvalidArgument,
+                       "there is no instruction set '%s'; there are portable, avx2 and avx512", defaults.isa);
   }
   if (!whet::IsaSupported(options->isa)) {
-    return whet::Error(Code::kInvalidArgument, "this CPU does not have %s; the best it has is %s", defaults.isa,
-                       whet_best_isa());
+    return whet::Error(Code::kInvalidArgument, "this CPU does not have %s; the best it has is %s",
+                       defaults.isa, whet_best_isa());
   }
   if (defaults.precision != nullptr && std::string_view(defaults.precision) != "f32") {
     return whet::Error(Code::kUnsupported, "precision '%s'; there is f32", defaults.precision);
@@ -168,7 +173,9 @@ const char* whet_version(void) { return WHET_VERSION; }
 const char* whet_best_isa(void) { return whet::IsaName(whet::BestIsa()).data(); }
 
 whet_code whet_status_code(const whet_status* status) { return status != nullptr ? status->code : WHET_OK; }
-const char* whet_status_message(const whet_status* status) { return status != nullptr ? status->message.c_str() : ""; }
+const char* whet_status_message(const whet_status* status) {
+  return status != nullptr ? status->message.c_str() : "";
+}
 void whet_status_free(whet_status* status) {
   if (status != OutOfMemory()) delete status;
 }
@@ -212,7 +219,8 @@ size_t whet_model_output_count(const whet_model* model) {
 
 whet_status* whet_model_input(const whet_model* model, size_t index, whet_tensor_info* info) {
   return Guard([&]() -> Status {
-    if (index >= whet_model_input_count(model)) return IndexError("inputs", index, whet_model_input_count(model));
+    if (index >= whet_model_input_count(model))
+      return IndexError("inputs", index, whet_model_input_count(model));
     if (model->plan != nullptr) {
       FillInfo(*model->plan, model->plan->inputs[index], info);
     } else {
@@ -224,7 +232,8 @@ whet_status* whet_model_input(const whet_model* model, size_t index, whet_tensor
 
 whet_status* whet_model_output(const whet_model* model, size_t index, whet_tensor_info* info) {
   return Guard([&]() -> Status {
-    if (index >= whet_model_output_count(model)) return IndexError("outputs", index, whet_model_output_count(model));
+    if (index >= whet_model_output_count(model))
+      return IndexError("outputs", index, whet_model_output_count(model));
     if (model->plan != nullptr) {
       FillInfo(*model->plan, model->plan->outputs[index], info);
     } else {
@@ -247,15 +256,16 @@ void whet_session_options_init(whet_session_options* options) {
   options->spin_microseconds = 200;
 }
 
-whet_status* whet_session_create(const whet_model* model, const whet_session_options* options, const whet_binding* bindings,
-                                 size_t binding_count, whet_session** session) {
+whet_status* whet_session_create(const whet_model* model, const whet_session_options* options,
+                                 const whet_binding* bindings, size_t binding_count, whet_session** session) {
   return Guard([&]() -> Status {
     if (model == nullptr || session == nullptr) return NullArgument(model == nullptr ? "model" : "session");
     whet::ExecutorOptions executor_options;
     WHET_RETURN_IF_ERROR(ReadOptions(options, &executor_options));
     auto made = std::make_unique<whet_session>();
     if (model->plan != nullptr) {
-      if (binding_count > 0) return whet::Error(Code::kInvalidArgument, "a Plan's shapes are fixed; open the Model file");
+      if (binding_count > 0)
+        return whet::Error(Code::kInvalidArgument, "a Plan's shapes are fixed; open the Model file");
       whet::SessionOptions session_options;
       session_options.threads = executor_options.threads;
       session_options.memory_limit = executor_options.memory_limit;
@@ -269,7 +279,8 @@ whet_status* whet_session_create(const whet_model* model, const whet_session_opt
       made->graph = model->graph;
       std::shared_ptr<const whet::Graph> graph = model->graph;
       made->executor = std::make_unique<whet::Executor>(
-          [graph]() -> whet::Result<std::unique_ptr<whet::Graph>> { return graph->Clone(); }, std::move(executor_options));
+          [graph]() -> whet::Result<std::unique_ptr<whet::Graph>> { return graph->Clone(); },
+          std::move(executor_options));
       WHET_ASSIGN_OR_RETURN(made->current, made->executor->Prepare(inputs));
     }
     *session = made.release();
@@ -295,8 +306,12 @@ whet_status* whet_session_save_plan(const whet_session* session, const char* pat
   });
 }
 
-size_t whet_session_input_count(const whet_session* session) { return session->current->plan().inputs.size(); }
-size_t whet_session_output_count(const whet_session* session) { return session->current->plan().outputs.size(); }
+size_t whet_session_input_count(const whet_session* session) {
+  return session->current->plan().inputs.size();
+}
+size_t whet_session_output_count(const whet_session* session) {
+  return session->current->plan().outputs.size();
+}
 
 whet_status* whet_session_input(const whet_session* session, size_t index, whet_tensor* tensor) {
   return Guard([&]() -> Status {
@@ -330,7 +345,9 @@ whet_status* whet_session_run(whet_session* session) {
 
 void whet_session_reset_states(whet_session* session) { session->current->ResetStates(); }
 uint64_t whet_session_memory_bytes(const whet_session* session) { return session->current->memory_bytes(); }
-void whet_session_enable_profile(whet_session* session, int32_t on) { session->current->EnableProfile(on != 0); }
+void whet_session_enable_profile(whet_session* session, int32_t on) {
+  session->current->EnableProfile(on != 0);
+}
 size_t whet_session_step_count(const whet_session* session) { return session->current->plan().steps.size(); }
 
 whet_status* whet_session_step(const whet_session* session, size_t index, whet_step* step) {
@@ -338,12 +355,9 @@ whet_status* whet_session_step(const whet_session* session, size_t index, whet_s
     const auto& steps = session->current->plan().steps;
     if (index >= steps.size()) return IndexError("steps", index, steps.size());
     const auto times = session->current->step_nanoseconds();
-    *step = {steps[index].node.c_str(),
-             steps[index].op.c_str(),
-             steps[index].row.c_str(),
-             steps[index].kind == whet::PlanStep::Kind::kReference ? 1 : 0,
-             steps[index].macs,
-             index < times.size() ? times[index] : 0};
+    *step = {steps[index].node.c_str(), steps[index].op.c_str(),
+             steps[index].row.c_str(),  steps[index].kind == whet::PlanStep::Kind::kReference ? 1 : 0,
+             steps[index].macs,         index < times.size() ? times[index] : 0};
     return {};
   });
 }

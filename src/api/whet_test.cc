@@ -49,7 +49,8 @@ std::shared_ptr<const whet::Constant> Random(std::initializer_list<int64_t> dims
 // A small net with what makes plans interesting: a residual, a concatenation, a pool, a product.
 std::unique_ptr<whet::Graph> SmallNet() {
   auto graph = std::make_unique<whet::Graph>("small");
-  whet::Value* x = graph->AddInput("image", whet::Type(whet::DType::kF32, {1, whet::Dim::Symbol("H", 1, 64), 16, 8}));
+  whet::Value* x =
+      graph->AddInput("image", whet::Type(whet::DType::kF32, {1, whet::Dim::Symbol("H", 1, 64), 16, 8}));
   whet::GraphBuilder b(*graph);
   const whet::Attributes same = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
   whet::Value* c1 = b.Emit("Relu", {b.Emit("Conv", {x, b.Const(Random({8, 3, 3, 8}, 1), "w1")}, same)});
@@ -133,7 +134,8 @@ TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
       Fill(session.input(0));
       session.Run();
       const auto* y = static_cast<const float*>(session.output(0).data);
-      for (int i = 0; i < 5; ++i) EXPECT_NEAR(y[i], (*expected)[0]->view().as<float>()[i], 1e-5) << isa << ' ' << threads;
+      for (int i = 0; i < 5; ++i)
+        EXPECT_NEAR(y[i], (*expected)[0]->view().as<float>()[i], 1e-5) << isa << ' ' << threads;
     }
   }
 }
@@ -243,7 +245,8 @@ TEST_F(ApiTest, APlanOnDiskRunsLikeTheModelItCameFrom) {
 
 TEST_F(ApiTest, MistakesAreErrorsThatSayWhatToDo) {
   const whet::api::Model model = whet::api::Model::Open(Save(*SmallNet()));
-  const auto message = [&](const whet::api::Options& options, const std::vector<whet::api::Binding>& bindings) -> std::string {
+  const auto message = [&](const whet::api::Options& options,
+                           const std::vector<whet::api::Binding>& bindings) -> std::string {
     try {
       whet::api::Session session(model, options, bindings);
     } catch (const whet::api::Error& error) {

@@ -18,7 +18,8 @@ void ExpectNoOverlap(const std::vector<Buffer>& buffers, uint64_t arena) {
     EXPECT_EQ(buffers[i].offset % 64, 0u);
     EXPECT_LE(buffers[i].offset + buffers[i].bytes, arena);
     for (size_t k = 0; k < i; ++k) {
-      const bool together = buffers[i].first_step <= buffers[k].last_step && buffers[k].first_step <= buffers[i].last_step;
+      const bool together =
+          buffers[i].first_step <= buffers[k].last_step && buffers[k].first_step <= buffers[i].last_step;
       const bool apart = buffers[i].offset + buffers[i].bytes <= buffers[k].offset ||
                          buffers[k].offset + buffers[k].bytes <= buffers[i].offset;
       EXPECT_TRUE(!together || apart) << i << " and " << k;

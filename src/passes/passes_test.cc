@@ -68,7 +68,8 @@ class PassTest : public testing::Test {
       const auto* expected = before[i]->view().as<float>();
       const auto* actual = after[i]->view().as<float>();
       for (int64_t k = 0; k < before[i]->shape().elements(); ++k) {
-        EXPECT_NEAR(actual[k], expected[k], 1e-5F * std::max(1.0F, std::fabs(expected[k]))) << "element " << k;
+        EXPECT_NEAR(actual[k], expected[k], 1e-5F * std::max(1.0F, std::fabs(expected[k])))
+            << "element " << k;
       }
     }
     return Ops();
@@ -113,14 +114,16 @@ TEST_F(PassTest, DropsIdentitiesButKeepsOutputsApartFromInputs) {
 
 TEST_F(PassTest, MultipliesBatchNormalizationIntoWeights) {
   Value* conv = b.Emit("Conv", {Input({1, 5, 5, 3}), Weights({4, 3, 3, 3}), Weights({4})}, kSame);
-  Value* y = b.Emit("BatchNormalization", {conv, Weights({4}), Weights({4}), Weights({4}), Weights({4}, 0.5F, 2)});
+  Value* y =
+      b.Emit("BatchNormalization", {conv, Weights({4}), Weights({4}), Weights({4}), Weights({4}, 0.5F, 2)});
   EXPECT_THAT(Run(FoldBatchNorm, y), ElementsAre("Conv"));
 }
 
 TEST_F(PassTest, BatchNormalizationOfWhatHasOtherReadersIsAScaleAndAShift) {
   Value* conv = b.Emit("Conv", {Input({1, 5, 5, 3}), Weights({4, 3, 3, 3})}, kSame);
   graph.AddOutput(conv);
-  Value* y = b.Emit("BatchNormalization", {conv, Weights({4}), Weights({4}), Weights({4}), Weights({4}, 0.5F, 2)});
+  Value* y =
+      b.Emit("BatchNormalization", {conv, Weights({4}), Weights({4}), Weights({4}), Weights({4}, 0.5F, 2)});
   EXPECT_THAT(Run(FoldBatchNorm, y), ElementsAre("Conv", "Mul", "Add"));
 }
 
@@ -128,7 +131,8 @@ TEST_F(PassTest, FusesBiasActivationAndResidual) {
   Value* x = Input({1, 5, 5, 4});
   Value* conv = b.Emit("Conv", {x, Weights({4, 3, 3, 4})}, kSame);
   Value* biased = b.Emit("Add", {conv, Weights({1, 1, 1, 4})});
-  EXPECT_THAT(Run(FuseBias, b.Emit("Relu", {b.Emit("Add", {biased, x})})), ElementsAre("Conv", "Add", "Relu"));
+  EXPECT_THAT(Run(FuseBias, b.Emit("Relu", {b.Emit("Add", {biased, x})})),
+              ElementsAre("Conv", "Add", "Relu"));
   EXPECT_THAT(Run(FuseResidual, graph.outputs()[0]), ElementsAre("Conv"));
   EXPECT_EQ(graph.nodes().front()->attributes.String("activation"), "relu");
 }
@@ -137,7 +141,8 @@ TEST_F(PassTest, FusesAPReluWithASlopePerChannelOnly) {
   Value* product = b.Emit("MatMul", {Input({3, 4}), Weights({4, 5})});
   EXPECT_THAT(Run(FuseActivation, b.Emit("PRelu", {product, Weights({5})})), ElementsAre("MatMul"));
   Value* other = b.Emit("MatMul", {graph.inputs()[0], Weights({4, 5})});
-  EXPECT_THAT(Run(FuseActivation, b.Emit("PRelu", {other, Weights({3, 1})})), ElementsAre("MatMul", "MatMul", "PRelu"));
+  EXPECT_THAT(Run(FuseActivation, b.Emit("PRelu", {other, Weights({3, 1})})),
+              ElementsAre("MatMul", "MatMul", "PRelu"));
 }
 
 TEST_F(PassTest, DoesNotFuseWhatSomebodyElseReads) {
@@ -160,7 +165,8 @@ TEST_F(PassTest, MultipliesAScaleIntoWeights) {
   Value* conv = b.Emit("Conv", {Input({1, 5, 5, 3}), Weights({4, 3, 3, 3}), Weights({4})}, kSame);
   EXPECT_THAT(Run(FoldScaleIntoWeights, b.Emit("Mul", {conv, Weights({4})})), ElementsAre("Conv"));
   Value* product = b.Emit("MatMul", {Weights({2, 4}), Weights({4, 5})});
-  EXPECT_THAT(Run(FoldScaleIntoWeights, b.Emit("Div", {product, Weights({5}, 1, 2)})), ElementsAre("Conv", "MatMul"));
+  EXPECT_THAT(Run(FoldScaleIntoWeights, b.Emit("Div", {product, Weights({5}, 1, 2)})),
+              ElementsAre("Conv", "MatMul"));
 }
 
 TEST_F(PassTest, TransposesMeetTheirInverseBeyondOperatorsThatDoNotCare) {
@@ -201,7 +207,8 @@ TEST_F(PassTest, RecognizesActivationsThatAreSpelledOut) {
   EXPECT_THAT(recognized(b.Emit("Max", {b.Emit("Min", {x, Scalar(1)}), Scalar(-1)})), ElementsAre("Clip"));
   // As MTCNN and MobileFaceNet have it.
   Value* negative = b.Emit("Relu", {b.Emit("Neg", {x})});
-  EXPECT_THAT(recognized(b.Emit("Add", {b.Emit("Relu", {x}), b.Emit("Neg", {b.Emit("Mul", {negative, Weights({6})})})})),
+  EXPECT_THAT(recognized(b.Emit(
+                  "Add", {b.Emit("Relu", {x}), b.Emit("Neg", {b.Emit("Mul", {negative, Weights({6})})})})),
               ElementsAre("PRelu"));
   Value* twice = b.Emit("Sub", {x, b.Emit("Abs", {x})});
   Value* slope = b.Emit("Mul", {b.Emit("Mul", {Weights({6}), twice}), Scalar(0.5)});
@@ -211,7 +218,8 @@ TEST_F(PassTest, RecognizesActivationsThatAreSpelledOut) {
 TEST_F(PassTest, LeavesWhatOnlyLooksLikeAnActivation) {
   Value* x = Input({2, 6});
   Value* other = Input({2, 6});
-  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Mul", {x, b.Emit("Sigmoid", {other})})), ElementsAre("Sigmoid", "Mul"));
+  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Mul", {x, b.Emit("Sigmoid", {other})})),
+              ElementsAre("Sigmoid", "Mul"));
 }
 
 TEST_F(PassTest, RunsAChainOfElementwiseOperatorsAsOneLoop) {
@@ -246,7 +254,8 @@ TEST_F(PassTest, PutsTheChosenBranchInThePlaceOfAnIf) {
 TEST(RunPasses, NamesThePassesWhenOneIsUnknown) {
   Graph graph;
   const std::vector<std::string> disabled = {"fuse_everything"};
-  Status status = RunPasses(graph, OptimizationPasses(), {.disabled = disabled, .verify = true, .reports = nullptr});
+  Status status =
+      RunPasses(graph, OptimizationPasses(), {.disabled = disabled, .verify = true, .reports = nullptr});
   EXPECT_EQ(status.code(), Code::kInvalidArgument);
   EXPECT_NE(status.ToString().find("fuse_elementwise"), std::string::npos);
 }
@@ -258,7 +267,9 @@ TEST(RunPasses, SkipsWhatIsDisabledAndReportsTheRest) {
   graph.AddOutput(builder.Emit("Relu", {builder.Emit("Identity", {x})}));
   const std::vector<std::string> disabled = {"remove_identities"};
   std::vector<PassReport> reports;
-  ASSERT_TRUE(RunPasses(graph, OptimizationPasses(), {.disabled = disabled, .verify = true, .reports = &reports}).ok());
+  ASSERT_TRUE(
+      RunPasses(graph, OptimizationPasses(), {.disabled = disabled, .verify = true, .reports = &reports})
+          .ok());
   EXPECT_EQ(graph.nodes().size(), 2u);
   EXPECT_EQ(reports.size(), OptimizationPasses().size() - 1);
 }

@@ -199,9 +199,9 @@ bool LeakyRelu(Graph& graph, Node& node) {
   for (Value* x : {node.input(0), node.input(1)}) {
     Value* operand = nullptr;
     Value* factor = ConstantFactor(ProducerIs(OtherInput(node, x), "Mul"), &operand);
-    const auto slope = factor != nullptr ? ScalarOf(factor) : std::nullopt;
-    if (operand != x || !slope || *slope <= 0 || *slope >= 1) continue;
-    Become(graph, node, "LeakyRelu", {x}, {{"alpha", *slope}});
+    const double slope = factor != nullptr ? ScalarOf(factor).value_or(0) : 0;
+    if (operand != x || slope <= 0 || slope >= 1) continue;
+    Become(graph, node, "LeakyRelu", {x}, {{"alpha", slope}});
     return true;
   }
   return false;
