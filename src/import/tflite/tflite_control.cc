@@ -33,6 +33,14 @@ Status AddOutputs(Graph& graph, std::span<Value* const> outputs) {
   return builder.TakeStatus();
 }
 
+// Whether a value can be of both types.
+bool Overlap(const Type& a, const Type& b) {
+  if (a.dtype != b.dtype) return false;
+  if (!a.ranked || !b.ranked) return true;
+  return std::equal(a.dims.begin(), a.dims.end(), b.dims.begin(), b.dims.end(),
+                    [](const Dim& x, const Dim& y) { return x.lo <= y.hi && y.lo <= x.hi; });
+}
+
 }  // namespace
 
 Result<bool> TfliteGraphImporter::ImportControl(Frame& frame, const Operator& op) {
@@ -230,18 +238,22 @@ Status TfliteGraphImporter::ImportCallOnce(const Attributes& options) {
 }
 
 Status TfliteGraphImporter::AddStates(Graph& graph, Frame& frame) {
-  for (const auto& [key, variable] : variables_) {
-    if (variable.input == nullptr) continue;
-    const Type& type = variable.input->type;
-    if (variable.now->type.dtype != type.dtype) {
-      return Error(Code::kBadFile, "variable '%s' is %s but is assigned %s", variable.input->name().c_str(),
-                   ToString(type).c_str(), ToString(variable.now->type).c_str());
+  const auto add = [&](Value* input, Value* output, TensorPtr initial) -> Status {
+    const bool initial_fits =
+        initial == nullptr || Overlap(input->type, Type::Of(initial->dtype(), initial->shape().dims()));
+    if (!Overlap(input->type, output->type) || !initial_fits) {
+      return Error(Code::kBadFile, "variable '%s' is %s but is assigned %s", input->name().c_str(),
+                   ToString(input->type).c_str(), ToString(output->type).c_str());
     }
-    graph.states.push_back({variable.input->name(), variable.input, variable.now, variable.initial});
+    graph.states.push_back({input->name(), input, output, std::move(initial)});
+    return {};
+  };
+  for (const auto& [key, variable] : variables_) {
+    if (variable.input != nullptr) WHET_RETURN_IF_ERROR(add(variable.input, variable.now, variable.initial));
   }
   for (size_t t = 0; t < frame.variables.size(); ++t) {
-    if (frame.variables[t] == nullptr) continue;
-    graph.states.push_back({frame.values[t]->name(), frame.values[t], frame.variables[t], nullptr});
+    if (frame.variables[t] != nullptr)
+      WHET_RETURN_IF_ERROR(add(frame.values[t], frame.variables[t], nullptr));
   }
   return {};
 }
