@@ -47,6 +47,10 @@ Status Infer(InferContext& context) {
     return Error(Code::kBadFile, "mode is '%s'", std::string(mode).c_str());
   }
   if (!context.HasInput(kPads)) return Error(Code::kBadFile, "input 1, pads, is missing");
+  if (context.HasInput(kValue) && context.input(kValue).dtype != x.dtype) {
+    return Error(Code::kBadFile, "the value is %s but the input is %s",
+                 ToString(context.input(kValue)).c_str(), ToString(x).c_str());
+  }
   if (!x.ranked) {
     context.SetOutput(0, x);
     return {};

@@ -33,6 +33,11 @@ Status InferReduce(InferContext& context) {
     return {};
   }
   std::vector<int64_t> axes;
+  const DType axes_type = context.HasInput(1) ? context.input(1).dtype : DType::kI64;
+  if (axes_type != DType::kI64 && axes_type != DType::kI32) {
+    return Error(Code::kBadFile, "the axes are %s; they must be integers",
+                 ToString(context.input(1)).c_str());
+  }
   if (context.HasInput(1) && !context.IntValues(1, &axes)) {
     if (!keep) {
       const Dim count = LengthOf(context, 1);

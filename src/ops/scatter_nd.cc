@@ -12,6 +12,7 @@ Status Infer(InferContext& context) {
   const Type& updates = context.input(2);
   WHET_RETURN_IF_ERROR(ScatterReductionOf(context.attributes()).TakeStatus());
   if (updates.dtype != x.dtype) return Error(Code::kBadFile, "the updates have another type than the data");
+  if (indices.ranked && indices.dims.empty()) return Error(Code::kBadFile, "the indices are a scalar");
   context.SetOutput(0, x);
   if (!x.ranked || !indices.ranked || indices.dims.empty() || !indices.dims.back().known()) return {};
   const int64_t length = indices.dims.back().lo;

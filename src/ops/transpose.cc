@@ -27,7 +27,7 @@ Status Infer(InferContext& context) {
     seen[static_cast<size_t>(p)] = true;
     dims.push_back(x.dims[static_cast<size_t>(p)]);
   }
-  if (dims.size() != x.dims.size()) {
+  if (perm.size() != x.dims.size() || dims.size() != x.dims.size()) {
     return Error(Code::kBadFile, "perm is not a permutation of the input's %d dimensions", x.rank());
   }
   context.SetOutput(0, Type(x.dtype, std::move(dims)));
