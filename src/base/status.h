@@ -121,8 +121,8 @@ class [[nodiscard]] Result {
 #define WHET_CONCAT(a, b) WHET_CONCAT_INNER(a, b)
 
 // Returns the error of `expression` (a Status) to the caller, or goes on.
-#define WHET_RETURN_IF_ERROR(expression)                                                  \
-  do {                                                                                    \
+#define WHET_RETURN_IF_ERROR(expression)                                               \
+  do {                                                                                 \
     if (::whet::Status whet_error = (expression); !whet_error.ok()) return whet_error; \
   } while (false)
 
