@@ -28,6 +28,10 @@ Status Infer(InferContext& context) {
     context.SetOutput(0, Type(x.dtype, std::move(dims)));
     return {};
   }
+  if (context.HasInput(kAxis) && values.size() != 1) {
+    return Error(Code::kBadFile, "the axis is %s; it must be one number",
+                 ToString(context.input(kAxis)).c_str());
+  }
   const int64_t given = values.size() == 1 ? values[0] : -2;
   const int axis = NormalizeAxis(given, x.rank());
   if (axis < 0 || axis == x.rank() - 1) {
