@@ -45,7 +45,7 @@ void Console::PrintJson(const nlohmann::ordered_json& object) const {
   Print(object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
 }
 
-Table::Table(std::vector<std::string> header, std::vector<size_t> right) : right_(header.size()) {
+Table::Table(std::vector<std::string> header, const std::vector<size_t>& right) : right_(header.size()) {
   for (size_t column : right) right_[column] = true;
   rows_.push_back(std::move(header));
 }
@@ -105,8 +105,8 @@ void Progress::Advance(std::string_view what) {
   constexpr size_t kCells = 30;
   const size_t full = std::min(done_, total_) * kCells / total_;
   const std::string bar = std::string(full, '=') + std::string(kCells - full, ' ');
-  std::fprintf(stderr, "\r\033[K%s [%s] %zu/%zu %.*s", label_.c_str(), bar.c_str(), done_, total_,
-               static_cast<int>(std::min<size_t>(what.size(), 40)), what.data());
+  std::fprintf(stderr, "\r\033[K%s [%s] %zu/%zu %s", label_.c_str(), bar.c_str(), done_, total_,
+               std::string(what.substr(0, 40)).c_str());
   std::fflush(stderr);
 }
 

@@ -30,7 +30,7 @@ class Console {
 // Columns as wide as their widest cell, parted by two spaces; those in `right` (by index) are right-aligned.
 class Table {
  public:
-  explicit Table(std::vector<std::string> header, std::vector<size_t> right = {});
+  explicit Table(std::vector<std::string> header, const std::vector<size_t>& right = {});
   void Add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
   std::string ToString() const;
   // The same as a Markdown table.

@@ -158,7 +158,7 @@ Status DrawMask(Image* image, std::span<const float> mask, int width, int height
       uint8_t* pixel = image->at(x, y);
       for (int c = 0; c < 3; ++c) {
         const auto value = static_cast<float>(pixel[c]);
-        pixel[c] = static_cast<uint8_t>(value + (tint[c] - value) * amount + 0.5f);
+        pixel[c] = static_cast<uint8_t>(std::lround(value + (tint[c] - value) * amount));
       }
     }
   }

@@ -17,7 +17,7 @@ using testing::HasSubstr;
 
 std::span<const std::byte> Bytes(const std::string& text) { return std::as_bytes(std::span(text)); }
 
-std::string Npy(std::string header, const std::string& body, int version = 1) {
+std::string Npy(const std::string& header, const std::string& body, int version = 1) {
   std::string file = "\x93NUMPY";
   file += static_cast<char>(version);
   file += '\0';
