@@ -215,6 +215,26 @@ TEST_F(PassTest, RecognizesActivationsThatAreSpelledOut) {
   EXPECT_THAT(recognized(b.Emit("Add", {b.Emit("Relu", {x}), slope})), ElementsAre("PRelu"));
 }
 
+TEST_F(PassTest, RecognizesLayerNormalizationAndSoftmaxThatAreSpelledOut) {
+  Value* x = Input({3, 8});
+  Value* centred = b.Emit("Sub", {x, b.Emit("ReduceMean", {x, b.Ints({-1})})});
+  Value* variance = b.Emit("ReduceMean", {b.Emit("Pow", {centred, Scalar(2)}), b.Ints({1})});
+  Value* normal = b.Emit("Div", {centred, b.Emit("Sqrt", {b.Emit("Add", {variance, Scalar(1e-5)})})});
+  Value* y = b.Emit("Add", {b.Emit("Mul", {normal, Weights({8})}), Weights({8})});
+  EXPECT_THAT(Run(RecognizeNormalizations, y), ElementsAre("LayerNormalization"));
+  Value* z = Input({3, 8});
+  Value* exp = b.Emit("Exp", {b.Emit("Sub", {z, b.Emit("ReduceMax", {z, b.Ints({-1})})})});
+  EXPECT_THAT(Run(RecognizeNormalizations, b.Emit("Div", {exp, b.Emit("ReduceSum", {exp, b.Ints({1})})})),
+              ElementsAre("LayerNormalization", "Softmax"));
+}
+
+TEST_F(PassTest, LeavesANormalizationOverAnotherDimension) {
+  Value* x = Input({3, 8});
+  Value* exp = b.Emit("Exp", {b.Emit("Sub", {x, b.Emit("ReduceMax", {x, b.Ints({0})})})});
+  EXPECT_THAT(Run(RecognizeNormalizations, b.Emit("Div", {exp, b.Emit("ReduceSum", {exp, b.Ints({0})})})),
+              testing::Not(testing::Contains("Softmax")));
+}
+
 TEST_F(PassTest, LeavesWhatOnlyLooksLikeAnActivation) {
   Value* x = Input({2, 6});
   Value* other = Input({2, 6});
