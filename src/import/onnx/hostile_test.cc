@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -29,14 +28,10 @@ int64_t PeakKiB() {
   return usage.ru_maxrss;
 }
 
-// The error, which must come within a second of this process's time and 200 MiB.
+// The error, which must come within 200 MiB; that it comes soon is what the test's timeout is for.
 std::string QuickErrorOf(const onnx::ModelProto& model) {
-  const std::clock_t start = std::clock();
   const int64_t before = PeakKiB();
   std::string error = ErrorOf(model);
-#ifdef NDEBUG
-  EXPECT_LT(static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC, 1.0);
-#endif
   EXPECT_LT(PeakKiB() - before, 200 << 10);
   return error;
 }
