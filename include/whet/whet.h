@@ -86,7 +86,7 @@ WHET_API void whet_status_free(whet_status* status);
  * called from any number of threads at once. Sessions keep what they need of it alive. */
 
 WHET_API whet_status* whet_model_open(const char* path, whet_model** model);
-/* A Plan that whet_model_compile wrote on a machine with the same CPU. */
+/* A Plan that whet_session_save_plan of this very build wrote on a machine with the same CPU. */
 WHET_API whet_status* whet_plan_open(const char* path, whet_model** model);
 WHET_API void whet_model_free(whet_model* model);
 

@@ -4,22 +4,13 @@
 #include <array>
 #include <vector>
 
+#include "passes/match.h"
+
 namespace whet {
 namespace {
 
 bool IsOneOf(std::string_view name, std::span<const std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-std::vector<int64_t> IntsOf(const Value* value) {
-  std::vector<int64_t> ints;
-  if (value == nullptr || !value->IsConstant()) return ints;
-  const TensorView& view = value->constant()->view();
-  for (int64_t i = 0; i < view.elements(); ++i) {
-    if (view.dtype == DType::kI64) ints.push_back(view.as<int64_t>()[i]);
-    if (view.dtype == DType::kI32) ints.push_back(view.as<int32_t>()[i]);
-  }
-  return ints;
 }
 
 int64_t Product(const Shape& shape, int from, int to) {

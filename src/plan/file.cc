@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "base/build_id.h"
 #include "base/file.h"
 #include "plan/plan.h"
 #include "plan_generated.h"
@@ -27,6 +28,10 @@ uint64_t Checksum(std::span<const std::byte> bytes, uint64_t seed) {
   for (std::byte b : bytes) hash = (hash ^ static_cast<uint64_t>(b)) * 0x100000001b3u;
   return hash;
 }
+
+// The version and the build: another build may pack weights in another way, which nothing else in the file
+// would tell.
+std::string Maker() { return std::string(WHET_VERSION) + ' ' + BuildId(); }
 
 uint64_t AlignUp(uint64_t value) { return (value + 63) / 64 * 64; }
 
@@ -118,7 +123,7 @@ void WriteIndex(const Plan& plan, flatbuffers::FlatBufferBuilder& builder) {
   const auto states = WriteTable(builder, plan.states, [&](const PlanState& s) {
     return fb::CreateStateDirect(builder, s.name.c_str(), s.tensor, s.next, s.initial);
   });
-  const auto version = builder.CreateString(WHET_VERSION);
+  const auto version = builder.CreateString(Maker());
   const auto model_id = builder.CreateString(plan.model_id);
   const auto cpu = builder.CreateString(plan.cpu);
   builder.Finish(fb::CreatePlan(builder, version, model_id, cpu, static_cast<uint8_t>(plan.isa), tensors,
@@ -207,9 +212,9 @@ Result<std::shared_ptr<const Plan>> Read(std::shared_ptr<const MappedFile> file)
   if (!fb::VerifyPlanBuffer(verifier))
     return Error(Code::kBadFile, "is damaged; delete it and it will be made again");
   const fb::Plan& index = *fb::GetPlan(data);
-  if (index.whet_version()->string_view() != WHET_VERSION) {
-    return Error(Code::kBadFile, "was made by Whet %s, this is %s; delete it and it will be made again",
-                 index.whet_version()->c_str(), WHET_VERSION);
+  if (index.whet_version()->str() != Maker()) {
+    return Error(Code::kBadFile, "was made by Whet %s, this is %s; compile the model again here",
+                 index.whet_version()->c_str(), Maker().c_str());
   }
   auto plan = std::make_shared<Plan>();
   WHET_RETURN_IF_ERROR(ReadIndex(index, plan.get()));

@@ -5,6 +5,7 @@
 
 #include "compile/lower/lower.h"
 #include "compile/views.h"
+#include "passes/match.h"
 
 namespace whet {
 namespace {
@@ -39,16 +40,6 @@ bool AddMove(const Node& node, Lowering& lowering, TensorId to, TensorId from, s
   }
   lowering.AddKernel(node, choice, params, {to, from});
   return true;
-}
-
-std::vector<int64_t> IntsOf(const Value* value) {
-  std::vector<int64_t> ints;
-  if (value == nullptr || !value->IsConstant()) return ints;
-  const TensorView& view = value->constant()->view();
-  for (int64_t i = 0; i < view.elements(); ++i) {
-    ints.push_back(view.dtype == DType::kI64 ? view.as<int64_t>()[i] : view.as<int32_t>()[i]);
-  }
-  return ints;
 }
 
 }  // namespace
