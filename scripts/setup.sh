@@ -8,7 +8,7 @@ build=(
   g++ cmake ninja-build make pkg-config
   libprotobuf-dev protobuf-compiler libonnx-dev
   libflatbuffers-dev flatbuffers-compiler
-  libsodium-dev
+  libmbedtls-dev
   nlohmann-json3-dev libcli11-dev
   libpng-dev libjpeg-dev zlib1g-dev
   libsndfile1-dev libsamplerate0-dev libzip-dev

@@ -1,9 +1,10 @@
 // The fixed part of a Model file.
 #pragma once
 
-#include <array>
 #include <bit>
 #include <cstdint>
+
+#include "model_file/sha256.h"
 
 namespace whet {
 
@@ -15,8 +16,6 @@ static_assert(std::endian::native == std::endian::little, "Model files are littl
 inline constexpr uint32_t kModelFormatVersion = 1;
 
 inline constexpr uint64_t kTensorAlignment = 64;
-
-using Sha256 = std::array<uint8_t, 32>;
 
 struct ModelHeader {
   char magic[8];

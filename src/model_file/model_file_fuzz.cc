@@ -1,5 +1,3 @@
-#include <sodium/crypto_hash_sha256.h>
-
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,7 +16,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size >= sizeof(header)) {
     std::memcpy(&header, file, sizeof(header));
     if (header.index_bytes <= size - sizeof(header)) {
-      crypto_hash_sha256(header.index_sha256.data(), file + sizeof(header), header.index_bytes);
+      header.index_sha256 =
+          whet::Sha256Of(std::as_bytes(std::span(file + sizeof(header), header.index_bytes)));
       std::memcpy(file, &header, sizeof(header));
     }
   }

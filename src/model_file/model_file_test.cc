@@ -2,7 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sodium/crypto_hash_sha256.h>
 
 #include <cstdio>
 #include <cstring>
@@ -69,8 +68,7 @@ Result<Model> Open(std::span<const std::byte> bytes) {
 void FixHash(std::vector<std::byte>& file) {
   ModelHeader header;
   std::memcpy(&header, file.data(), sizeof(header));
-  crypto_hash_sha256(header.index_sha256.data(),
-                     reinterpret_cast<const uint8_t*>(file.data()) + sizeof(header), header.index_bytes);
+  header.index_sha256 = Sha256Of(std::as_bytes(std::span(file)).subspan(sizeof(header), header.index_bytes));
   std::memcpy(file.data(), &header, sizeof(header));
 }
 

@@ -1,5 +1,3 @@
-#include <sodium/crypto_hash_sha256.h>
-
 #include <algorithm>
 #include <cstring>
 
@@ -52,9 +50,7 @@ Result<Parts> Split(std::span<const std::byte> bytes) {
   }
   parts.index = bytes.subspan(sizeof(ModelHeader), header.index_bytes);
   parts.tensors = bytes.subspan(sizeof(ModelHeader) + index_room);
-  Sha256 hash;
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const uint8_t*>(parts.index.data()), parts.index.size());
-  if (hash != header.index_sha256) {
+  if (Sha256Of(parts.index) != header.index_sha256) {
     return Error(Code::kBadFile, "is damaged: its index does not match the SHA-256 in its header");
   }
   return parts;
@@ -428,8 +424,7 @@ Status VerifyModelHashes(std::span<const std::byte> bytes, const std::string& na
     for (uint32_t i = 0; index.blobs() != nullptr && i < index.blobs()->size(); ++i) {
       const fb::Blob& blob = *index.blobs()->Get(i);
       const auto data = parts.tensors.subspan(blob.offset(), blob.size());
-      Sha256 hash;
-      crypto_hash_sha256(hash.data(), reinterpret_cast<const uint8_t*>(data.data()), data.size());
+      const Sha256 hash = Sha256Of(data);
       if (std::memcmp(hash.data(), blob.sha256()->data(), hash.size()) != 0) {
         return Error(Code::kBadFile, "is damaged: tensor bytes %u of %u do not match their SHA-256", i,
                      index.blobs()->size());

@@ -1,5 +1,3 @@
-#include <sodium/crypto_hash_sha256.h>
-
 #include <cstring>
 #include <map>
 #include <unordered_map>
@@ -23,12 +21,6 @@ std::string Hex(const Sha256& hash) {
   std::string text;
   for (uint8_t byte : hash) text += Format("%02x", byte);
   return text;
-}
-
-Sha256 HashOf(std::span<const std::byte> bytes) {
-  Sha256 hash;
-  crypto_hash_sha256(hash.data(), reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
-  return hash;
 }
 
 class IndexWriter {
@@ -92,7 +84,7 @@ class IndexWriter {
     const auto bytes = std::span(constant.view().as<const std::byte>(), constant.bytes());
     // Constants of one Graph often share memory; hashing it once is enough.
     const auto known = by_address_.find({bytes.data(), bytes.size()});
-    const Sha256 hash = known != by_address_.end() ? known->second : HashOf(bytes);
+    const Sha256 hash = known != by_address_.end() ? known->second : Sha256Of(bytes);
     by_address_[{bytes.data(), bytes.size()}] = hash;
     const auto [blob, is_new] = by_hash_.try_emplace(hash, static_cast<uint32_t>(blobs_.size()));
     if (is_new) {
@@ -223,7 +215,7 @@ Status WriteModel(const Graph& graph, WriteFn write) {
   for (const auto& blob : blobs) header.tensor_bytes = AlignTensor(header.tensor_bytes + blob.size());
   // Vector loads may run over a tensor's end.
   header.tensor_bytes += kTensorAlignment;
-  header.index_sha256 = HashOf(index);
+  header.index_sha256 = Sha256Of(index);
   WHET_RETURN_IF_ERROR(write(std::as_bytes(std::span(&header, 1))));
   const auto padded = [&](std::span<const std::byte> bytes) -> Status {
     WHET_RETURN_IF_ERROR(write(bytes));
@@ -257,7 +249,7 @@ Result<std::string> ModelId(const Graph& graph) {
   std::vector<std::span<const std::byte>> blobs;
   IndexWriter writer(graph);
   WHET_RETURN_IF_ERROR(writer.Write(&index, &blobs));
-  return Hex(HashOf(index));
+  return Hex(Sha256Of(index));
 }
 
 }  // namespace whet
