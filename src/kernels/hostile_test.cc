@@ -2,6 +2,7 @@
 // that are still accepted are run between guards (and, in the sanitizer build, under AddressSanitizer).
 #include <algorithm>
 
+#include "kernels/attention/attention.h"
 #include "kernels/convert/convert.h"
 #include "kernels/convert/quantize.h"
 #include "kernels/elementwise/elementwise.h"
@@ -191,6 +192,23 @@ TEST(HostileParams, RowsAndColumns) {
     group_norm::Params g{1e-5f, 0, 2, 9, 30, 3, 270, 30, 0};
     ASSERT_TRUE(group_norm::Choose(isa, &g, &choice).ok());
     EXPECT_GT(RunDamaged(choice, g, {2160, 2160, 120, 120}), 1);
+  }
+}
+
+TEST(HostileParams, Attention) {
+  for (Isa isa : RunnableIsas()) {
+    Choice choice;
+    attention::Params p{};
+    p.batch = 2, p.heads = 4, p.kv_heads = 2;
+    p.queries = 19, p.keys = 30, p.size = 5, p.value_size = 7;
+    p.query = {380, 5, 20};
+    p.y = {532, 7, 28};
+    p.key = {300, 5, 10};
+    p.value = {420, 7, 14};
+    p.mask = {0, 0, 30}, p.mask_key = 1;
+    p.scale = 1, p.causal = 1, p.causal_offset = 3;
+    ASSERT_TRUE(attention::Choose(isa, &p, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, p, {4256, 3040, 2400, 3360, 2280}), 1);
   }
 }
 

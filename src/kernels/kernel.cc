@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
 #include "kernels/conv_transpose/conv_transpose.h"
 #include "kernels/convert/convert.h"
@@ -34,6 +35,7 @@ using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 // clang-format off
 constexpr AppendRowsFn kFamilies[] = {
     arg_reduce::AppendRows,
+    attention::AppendRows,
     conv::AppendRows,
     conv_transpose::AppendRows,
     convert::AppendRows,

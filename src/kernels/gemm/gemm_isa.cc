@@ -2,6 +2,7 @@
 
 #include "kernels/gemm/tile.h"
 #include "kernels/gemm/tile_shapes.h"
+#include "kernels/simd/transpose.h"
 
 namespace whet::kernels::WHET_ISA {
 namespace {
@@ -21,22 +22,6 @@ void PackRowMajor(const float* b, int64_t ldb, int64_t k, int64_t n, float* pack
       }
       packed += width;
     }
-  }
-}
-
-// Lane i of vector j becomes lane j of vector i. Each round pairs vector i with the one half of all further
-// and interleaves their lanes; after as many rounds as bits number a lane, every lane is where it belongs.
-WHET_INLINE void Transpose(F32 (&v)[kLanes]) {
-#pragma GCC unroll 4
-  for (int round = 1; round < kLanes; round *= 2) {
-    F32 next[kLanes];
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes / 2; ++i) {
-      next[2 * i] = InterleaveLow(v[i], v[i + kLanes / 2]);
-      next[2 * i + 1] = InterleaveHigh(v[i], v[i + kLanes / 2]);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < kLanes; ++i) v[i] = next[i];
   }
 }
 
