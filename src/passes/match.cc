@@ -48,19 +48,24 @@ std::vector<int64_t> IntsOf(const Value* value) {
 }
 
 void RemoveIfDead(Graph& graph, Node* node) {
-  for (const Value* output : node->outputs()) {
-    if (output != nullptr && (!output->uses().empty() || graph.IsLive(output))) return;
-  }
-  if (node->graph() != &graph) return;
-  std::vector<Node*> producers;
-  for (const Value* input : node->inputs()) {
-    if (input == nullptr || input->producer() == nullptr) continue;
-    if (std::find(producers.begin(), producers.end(), input->producer()) == producers.end()) {
-      producers.push_back(input->producer());
+  // A producer of two dead nodes is met twice.
+  std::vector<Node*> work = {node}, removed;
+  while (!work.empty()) {
+    Node* next = work.back();
+    work.pop_back();
+    if (std::find(removed.begin(), removed.end(), next) != removed.end() || next->graph() != &graph) continue;
+    const auto outputs = next->outputs();
+    if (std::any_of(outputs.begin(), outputs.end(), [&](const Value* output) {
+          return output != nullptr && (!output->uses().empty() || graph.IsLive(output));
+        })) {
+      continue;
     }
+    for (const Value* input : next->inputs()) {
+      if (input != nullptr && input->producer() != nullptr) work.push_back(input->producer());
+    }
+    graph.RemoveNode(next);
+    removed.push_back(next);
   }
-  graph.RemoveNode(node);
-  for (Node* producer : producers) RemoveIfDead(graph, producer);
 }
 
 void Replace(Graph& graph, Value* from, Value* to) {
