@@ -1,86 +1,12 @@
 // Each rewrite: the operators before and after, and the same answers from both.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
+#include <numbers>
 
-#include <cmath>
-
-#include "ir/builder.h"
-#include "ir/evaluate.h"
-#include "ir/op_def.h"
-#include "ir/verify.h"
-#include "passes/pass_list.h"
+#include "passes/pass_testing.h"
 
 namespace whet {
 namespace {
 
 using testing::ElementsAre;
-
-TensorPtr Random(const Shape& shape, unsigned seed, float low = -1, float high = 1) {
-  auto constant = Constant::Allocate(DType::kF32, shape);
-  auto* values = static_cast<float*>(constant->mutable_data());
-  for (int64_t i = 0; i < shape.elements(); ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    values[i] = low + (high - low) * static_cast<float>(seed >> 8) / 16777216.0F;
-  }
-  return constant;
-}
-
-class PassTest : public testing::Test {
- protected:
-  PassTest() : b(graph) { b.SetNodeName("n"); }
-
-  Value* Input(std::initializer_list<int64_t> dims) {
-    return graph.AddInput(graph.UniqueName("x"), Type::Of(DType::kF32, Shape(dims).dims()));
-  }
-  Value* Weights(std::initializer_list<int64_t> dims, float low = -1, float high = 1) {
-    return b.Const(Random(Shape(dims), ++seed_, low, high), "w");
-  }
-  Value* Scalar(double value) { return b.Scalar(value); }
-
-  std::vector<std::string> Ops() const {
-    std::vector<std::string> ops;
-    for (const auto& node : graph.nodes()) ops.emplace_back(node->op_name());
-    return ops;
-  }
-
-  std::vector<TensorPtr> Evaluate() {
-    std::vector<TensorPtr> inputs;
-    for (const Value* input : graph.inputs()) inputs.push_back(Random(input->type.ToShape(), 99, -4, 4));
-    auto outputs = GraphEvaluator().Run(graph, inputs);
-    EXPECT_TRUE(outputs.ok()) << outputs.status().ToString();
-    return outputs.ok() ? *outputs : std::vector<TensorPtr>();
-  }
-
-  // Runs the pass on the graph with output y, then drops what is dead; returns the operators that are left.
-  std::vector<std::string> Run(Result<int> (*pass)(Graph&), Value* y) {
-    EXPECT_TRUE(b.ok()) << b.TakeStatus().ToString();
-    if (!graph.IsOutput(y)) graph.AddOutput(y);
-    const std::vector<TensorPtr> before = Evaluate();
-    auto changes = pass(graph);
-    EXPECT_TRUE(changes.ok()) << changes.status().ToString();
-    EXPECT_TRUE(RemoveDeadNodes(graph).ok());
-    Status status = VerifyGraph(graph);
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    const std::vector<TensorPtr> after = Evaluate();
-    EXPECT_EQ(before.size(), after.size());
-    for (size_t i = 0; i < before.size() && i < after.size(); ++i) {
-      EXPECT_EQ(before[i]->shape(), after[i]->shape());
-      const auto* expected = before[i]->view().as<float>();
-      const auto* actual = after[i]->view().as<float>();
-      for (int64_t k = 0; k < before[i]->shape().elements(); ++k) {
-        EXPECT_NEAR(actual[k], expected[k], 1e-5F * std::max(1.0F, std::fabs(expected[k])))
-            << "element " << k;
-      }
-    }
-    return Ops();
-  }
-
-  Graph graph;
-  GraphBuilder b;
-
- private:
-  unsigned seed_ = 0;
-};
 
 const Attributes kSame = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
 
@@ -215,24 +141,68 @@ TEST_F(PassTest, RecognizesActivationsThatAreSpelledOut) {
   EXPECT_THAT(recognized(b.Emit("Add", {b.Emit("Relu", {x}), slope})), ElementsAre("PRelu"));
 }
 
-TEST_F(PassTest, RecognizesLayerNormalizationAndSoftmaxThatAreSpelledOut) {
-  Value* x = Input({3, 8});
-  Value* centred = b.Emit("Sub", {x, b.Emit("ReduceMean", {x, b.Ints({-1})})});
-  Value* variance = b.Emit("ReduceMean", {b.Emit("Pow", {centred, Scalar(2)}), b.Ints({1})});
-  Value* normal = b.Emit("Div", {centred, b.Emit("Sqrt", {b.Emit("Add", {variance, Scalar(1e-5)})})});
-  Value* y = b.Emit("Add", {b.Emit("Mul", {normal, Weights({8})}), Weights({8})});
-  EXPECT_THAT(Run(RecognizeNormalizations, y), ElementsAre("LayerNormalization"));
-  Value* z = Input({3, 8});
-  Value* exp = b.Emit("Exp", {b.Emit("Sub", {z, b.Emit("ReduceMax", {z, b.Ints({-1})})})});
-  EXPECT_THAT(Run(RecognizeNormalizations, b.Emit("Div", {exp, b.Emit("ReduceSum", {exp, b.Ints({1})})})),
-              ElementsAre("LayerNormalization", "Softmax"));
+TEST_F(PassTest, RecognizesGeluInAnyOrderOfItsFactors) {
+  const auto recognized = [&](Value* y) { return Run(RecognizeActivations, y); };
+  // x is a product itself.
+  Value* x = b.Emit("Mul", {Input({2, 6}), Scalar(0.5)});
+  graph.AddOutput(b.Emit("Neg", {x}));
+  const auto erf = [&] {
+    return b.Emit("Add", {Scalar(1), b.Emit("Erf", {b.Emit("Mul", {x, Scalar(std::sqrt(0.5))})})});
+  };
+  EXPECT_THAT(recognized(b.Emit("Mul", {x, b.Emit("Mul", {Scalar(0.5), erf()})})),
+              ElementsAre("Mul", "Neg", "Gelu"));
+  EXPECT_THAT(recognized(b.Emit("Div", {b.Emit("Mul", {erf(), x}), Scalar(2)})),
+              ElementsAre("Mul", "Neg", "Gelu", "Gelu"));
+  EXPECT_THAT(recognized(b.Emit("Mul", {erf(), b.Emit("Mul", {x, Scalar(0.5)})})),
+              ElementsAre("Mul", "Neg", "Gelu", "Gelu", "Gelu"));
+  EXPECT_EQ(graph.nodes().back()->attributes.String("approximate", "none"), "none");
 }
 
-TEST_F(PassTest, LeavesANormalizationOverAnotherDimension) {
-  Value* x = Input({3, 8});
-  Value* exp = b.Emit("Exp", {b.Emit("Sub", {x, b.Emit("ReduceMax", {x, b.Ints({0})})})});
-  EXPECT_THAT(Run(RecognizeNormalizations, b.Emit("Div", {exp, b.Emit("ReduceSum", {exp, b.Ints({0})})})),
-              testing::Not(testing::Contains("Softmax")));
+TEST_F(PassTest, RecognizesTheTanhOfGelu) {
+  const double factor = std::sqrt(2 / std::numbers::pi);
+  Value* x = Input({2, 6});
+  // GPT-2: sqrt(2 / pi) * (x + 0.044715 * x^3).
+  Value* cube = b.Emit("Mul", {Scalar(0.044715), b.Emit("Pow", {x, Scalar(3)})});
+  Value* tanh = b.Emit("Tanh", {b.Emit("Mul", {Scalar(0.79788456), b.Emit("Add", {x, cube})})});
+  const auto half = [&] { return b.Emit("Mul", {Scalar(0.5), x}); };
+  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Mul", {half(), b.Emit("Add", {tanh, Scalar(1)})})),
+              ElementsAre("Gelu"));
+  EXPECT_EQ(graph.nodes().back()->attributes.String("approximate"), "tanh");
+  // x * sqrt(2 / pi) * (1 + 0.044715 * x * x).
+  Value* square = b.Emit("Mul", {b.Emit("Mul", {Scalar(0.044715), x}), x});
+  Value* argument = b.Emit("Mul", {b.Emit("Mul", {x, Scalar(factor)}), b.Emit("Add", {Scalar(1), square})});
+  Value* gate = b.Emit("Mul", {b.Emit("Add", {Scalar(1), b.Emit("Tanh", {argument})}), Scalar(0.5)});
+  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Mul", {gate, x})), ElementsAre("Gelu", "Gelu"));
+  // The cube as a product.
+  Value* product = b.Emit("Mul", {Scalar(0.044715), b.Emit("Mul", {b.Emit("Mul", {x, x}), x})});
+  Value* third = b.Emit("Tanh", {b.Emit("Mul", {b.Emit("Add", {x, product}), Scalar(factor)})});
+  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Mul", {half(), b.Emit("Add", {third, Scalar(1)})})),
+              ElementsAre("Gelu", "Gelu", "Gelu"));
+}
+
+TEST_F(PassTest, RecognizesSigmoidSiluMishAndHardSigmoidSpelledOut) {
+  Value* x = Input({2, 6});
+  const auto denominator = [&] { return b.Emit("Add", {Scalar(1), b.Emit("Exp", {b.Emit("Neg", {x})})}); };
+  graph.AddOutput(b.Emit("Div", {Scalar(1), denominator()}));
+  graph.AddOutput(b.Emit("Reciprocal", {denominator()}));
+  graph.AddOutput(b.Emit("Div", {x, denominator()}));
+  graph.AddOutput(b.Emit("Mul", {b.Emit("Tanh", {b.Emit("Softplus", {x})}), x}));
+  Value* line = b.Emit("Add", {b.Emit("Mul", {x, Scalar(0.2)}), Scalar(0.5)});
+  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Clip", {line, Scalar(0), Scalar(1)})),
+              ElementsAre("Sigmoid", "Sigmoid", "Silu", "Mish", "HardSigmoid"));
+}
+
+TEST_F(PassTest, LeavesWhatIsAlmostGelu) {
+  Value* x = Input({2, 6});
+  Value* other = Input({2, 6});
+  const auto gate = [&](Value* of, double scale) {
+    return b.Emit("Add", {Scalar(1), b.Emit("Erf", {b.Emit("Mul", {of, Scalar(scale)})})});
+  };
+  const auto half = [&] { return b.Emit("Mul", {x, Scalar(0.5)}); };
+  graph.AddOutput(b.Emit("Mul", {half(), gate(x, 0.5)}));
+  graph.AddOutput(b.Emit("Mul", {half(), gate(other, std::sqrt(0.5))}));
+  EXPECT_THAT(Run(RecognizeActivations, b.Emit("Mul", {x, gate(x, std::sqrt(0.5))})),
+              testing::Not(testing::Contains("Gelu")));
 }
 
 TEST_F(PassTest, LeavesWhatOnlyLooksLikeAnActivation) {

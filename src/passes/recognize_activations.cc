@@ -1,4 +1,5 @@
 #include <cmath>
+#include <numbers>
 
 #include "passes/match.h"
 #include "passes/pass_list.h"
@@ -46,6 +47,25 @@ bool HardSigmoid(Graph& graph, Node& node) {
   return true;
 }
 
+// HardSigmoid in general: clip(alpha * x + beta, 0, 1).
+bool ClippedLine(Graph& graph, Node& node) {
+  if (!node.Is("Clip") || !IsScalar(node.input(1), 0) || !IsScalar(node.input(2), 1)) return false;
+  const Node* add = ProducerIs(node.input(0), "Add");
+  for (size_t i : {0u, 1u}) {
+    const auto beta = add != nullptr ? ScalarOf(add->input(i)) : std::nullopt;
+    const Node* mul = beta ? ProducerIs(add->input(1 - i), "Mul") : nullptr;
+    if (mul == nullptr) continue;
+    for (size_t k : {0u, 1u}) {
+      const auto alpha = ScalarOf(mul->input(k));
+      Value* x = mul->input(1 - k);
+      if (!alpha || x->type != node.output()->type) continue;
+      Become(graph, node, "HardSigmoid", {x}, {{"alpha", *alpha}, {"beta", *beta}});
+      return true;
+    }
+  }
+  return false;
+}
+
 // HardSwish: x * clip(x + 3, 0, 6) / 6, the factors in any order.
 bool HardSwish(Graph& graph, Node& node) {
   if (Value* product = SixthOf(node.output())) {
@@ -73,8 +93,31 @@ bool HardSwish(Graph& graph, Node& node) {
   return false;
 }
 
-// Silu: x * sigmoid(x).
+// 1 + e^-x: x, else null.
+Value* LogisticDenominatorOf(Value* value) {
+  Node* exp = ProducerIs(OperandBeside(ProducerIs(value, "Add"), 1), "Exp");
+  if (exp == nullptr) return nullptr;
+  if (Node* neg = ProducerIs(exp->input(0), "Neg")) return neg->input(0);
+  return OperandBeside(ProducerIs(exp->input(0), "Mul"), -1);
+}
+
+// Sigmoid: 1 / (1 + e^-x).
+bool Sigmoid(Graph& graph, Node& node) {
+  Value* denominator = nullptr;
+  if (node.Is("Reciprocal")) denominator = node.input(0);
+  if (node.Is("Div") && IsScalar(node.input(0), 1)) denominator = node.input(1);
+  Value* x = denominator != nullptr ? LogisticDenominatorOf(denominator) : nullptr;
+  if (x == nullptr || x->type != node.output()->type) return false;
+  Become(graph, node, "Sigmoid", {x}, {});
+  return true;
+}
+
+// Silu: x * sigmoid(x), or x / (1 + e^-x).
 bool Silu(Graph& graph, Node& node) {
+  if (node.Is("Div") && LogisticDenominatorOf(node.input(1)) == node.input(0)) {
+    Become(graph, node, "Silu", {node.input(0)}, {});
+    return true;
+  }
   if (!node.Is("Mul")) return false;
   for (Value* x : {node.input(0), node.input(1)}) {
     Node* sigmoid = ProducerIs(OtherInput(node, x), "Sigmoid");
@@ -85,35 +128,139 @@ bool Silu(Graph& graph, Node& node) {
   return false;
 }
 
-// Gelu: x * (1 + erf(x / sqrt 2)) * 0.5, the factors in any order.
-bool Gelu(Graph& graph, Node& node) {
+// Mish: x * tanh(softplus(x)).
+bool Mish(Graph& graph, Node& node) {
   if (!node.Is("Mul")) return false;
-  const auto one_plus_erf = [](Value* value) -> Value* {
-    Value* erf_value = OperandBeside(ProducerIs(value, "Add"), 1);
-    Node* erf = erf_value != nullptr ? ProducerIs(erf_value, "Erf") : nullptr;
-    if (erf == nullptr) return nullptr;
-    if (Node* div = ProducerIs(erf->input(0), "Div")) {
-      return IsScalar(div->input(1), std::sqrt(2.0)) ? div->input(0) : nullptr;
+  for (Value* x : {node.input(0), node.input(1)}) {
+    Node* tanh = ProducerIs(OtherInput(node, x), "Tanh");
+    Node* softplus = tanh != nullptr ? ProducerIs(tanh->input(0), "Softplus") : nullptr;
+    if (softplus == nullptr || softplus->input(0) != x) continue;
+    Become(graph, node, "Mish", {x}, {});
+    return true;
+  }
+  return false;
+}
+
+// A value taken apart into scalar factors, multiplied together, and the others.
+struct Product {
+  double scalar = 1;
+  std::vector<Value*> factors;
+};
+constexpr int kDeepestProduct = 4;
+
+// `stop` is not taken apart.
+void TakeApart(Value* value, const Value* stop, int depth, Product* product) {
+  const Node* node = value->producer();
+  if (value != stop && depth < kDeepestProduct && node != nullptr) {
+    if (node->Is("Div") && ScalarOf(node->input(1)).value_or(0) != 0) {
+      product->scalar /= *ScalarOf(node->input(1));
+      return TakeApart(node->input(0), stop, depth + 1, product);
     }
-    return OperandBeside(ProducerIs(erf->input(0), "Mul"), std::sqrt(0.5));
-  };
-  // (x * (1 + erf)) * 0.5
-  if (Value* product = OperandBeside(&node, 0.5)) {
-    Node* mul = ProducerIs(product, "Mul");
-    if (mul == nullptr) return false;
-    for (Value* x : {mul->input(0), mul->input(1)}) {
-      if (one_plus_erf(OtherInput(*mul, x)) != x) continue;
-      Become(graph, node, "Gelu", {x}, {});
+    if (node->Is("Mul")) {
+      for (Value* input : node->inputs()) {
+        if (const auto scalar = ScalarOf(input)) {
+          product->scalar *= *scalar;
+        } else {
+          TakeApart(input, stop, depth + 1, product);
+        }
+      }
+      return;
+    }
+  }
+  product->factors.push_back(value);
+}
+Product ProductOf(Value* value, const Value* stop) {
+  Product product;
+  TakeApart(value, stop, 0, &product);
+  return product;
+}
+
+// The one of two factors that is not `factor`; null if neither is it.
+Value* OtherFactor(const std::vector<Value*>& factors, const Value* factor) {
+  if (factors.size() != 2) return nullptr;
+  return factors[0] == factor ? factors[1] : factors[1] == factor ? factors[0] : nullptr;
+}
+
+// The operands of the products that `node` is the last of, except for scalars and `gate`.
+void CollectCandidates(const Node& node, const Value* gate, int depth, std::vector<Value*>* candidates) {
+  for (Value* input : node.inputs()) {
+    if (input == gate || ScalarOf(input)) continue;
+    candidates->push_back(input);
+    const Node* inner = input->producer();
+    if (depth < kDeepestProduct && inner != nullptr && (inner->Is("Mul") || inner->Is("Div")))
+      CollectCandidates(*inner, gate, depth + 1, candidates);
+  }
+}
+std::vector<Value*> CandidatesFor(const Node& node, const Value* gate) {
+  std::vector<Value*> candidates;
+  CollectCandidates(node, gate, 0, &candidates);
+  return candidates;
+}
+
+// Scalars that a model was written with in few digits.
+bool IsAbout(double value, double expected) {
+  return std::fabs(value - expected) <= 1e-4 * std::fabs(expected);
+}
+
+// coefficient * x^exponent, in any factors.
+bool IsMonomial(Value* value, const Value* x, double coefficient, int exponent) {
+  const Product product = ProductOf(value, x);
+  int found = 0;
+  for (const Value* factor : product.factors) {
+    const Node* pow = ProducerIs(factor, "Pow");
+    if (factor == x) {
+      found += 1;
+    } else if (pow != nullptr && pow->input(0) == x && IsScalar(pow->input(1), 2)) {
+      found += 2;
+    } else if (pow != nullptr && pow->input(0) == x && IsScalar(pow->input(1), 3)) {
+      found += 3;
+    } else {
+      return false;
+    }
+  }
+  return found == exponent && IsAbout(product.scalar, coefficient);
+}
+
+// sqrt(2 / pi) * (x + 0.044715 * x^3), or with x before the brackets.
+bool IsTanhArgument(Value* value, const Value* x) {
+  constexpr double kCubic = 0.044715;
+  const Product product = ProductOf(value, x);
+  if (!IsAbout(product.scalar, std::sqrt(2 / std::numbers::pi))) return false;
+  if (product.factors.size() == 1) {
+    const Node* add = ProducerIs(product.factors[0], "Add");
+    return add != nullptr && ((add->input(0) == x && IsMonomial(add->input(1), x, kCubic, 3)) ||
+                              (add->input(1) == x && IsMonomial(add->input(0), x, kCubic, 3)));
+  }
+  if (product.factors.size() != 2) return false;
+  Value* brackets = product.factors[product.factors[0] == x ? 1 : 0];
+  Value* square = OperandBeside(ProducerIs(brackets, "Add"), 1);
+  return OtherFactor(product.factors, brackets) == x && square != nullptr && IsMonomial(square, x, kCubic, 2);
+}
+
+// Gelu: x * (1 + erf(x / sqrt 2)) * 0.5, or with tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)) for erf, the
+// factors in any order.
+bool Gelu(Graph& graph, Node& node) {
+  if (!node.Is("Mul") && !node.Is("Div")) return false;
+  // The factors of everything, among which is 1 + erf or 1 + tanh, of an argument in which x is.
+  for (Value* gate : ProductOf(node.output(), nullptr).factors) {
+    Value* function = OperandBeside(ProducerIs(gate, "Add"), 1);
+    const Node* erf = ProducerIs(function, "Erf");
+    const Node* tanh = ProducerIs(function, "Tanh");
+    if (erf == nullptr && tanh == nullptr) continue;
+    // x may be a product itself: whichever of the candidates fits is it.
+    for (Value* x : CandidatesFor(node, gate)) {
+      if (x->type != node.output()->type) continue;
+      const Product product = ProductOf(node.output(), x);
+      if (product.factors.size() != 2 || OtherFactor(product.factors, gate) != x ||
+          !IsAbout(product.scalar, 0.5))
+        continue;
+      const bool fits = erf != nullptr ? IsMonomial(erf->input(0), x, std::sqrt(0.5), 1)
+                                       : IsTanhArgument(tanh->input(0), x);
+      if (!fits) continue;
+      Become(graph, node, "Gelu", {x},
+             erf != nullptr ? Attributes() : Attributes{{"approximate", std::string("tanh")}});
       return true;
     }
-    return false;
-  }
-  // (x * 0.5) * (1 + erf)
-  for (Value* half : {node.input(0), node.input(1)}) {
-    Value* x = OperandBeside(ProducerIs(half, "Mul"), 0.5);
-    if (x == nullptr || one_plus_erf(OtherInput(node, half)) != x) continue;
-    Become(graph, node, "Gelu", {x}, {});
-    return true;
   }
   return false;
 }
@@ -249,7 +396,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   for (const Value* input : node.inputs()) {
     if (input == nullptr) return false;
   }
-  return HardSwish(graph, node) || HardSigmoid(graph, node) || Silu(graph, node) || Gelu(graph, node) ||
+  return HardSwish(graph, node) || HardSigmoid(graph, node) || ClippedLine(graph, node) ||
+         Sigmoid(graph, node) || Silu(graph, node) || Mish(graph, node) || Gelu(graph, node) ||
          PRelu(graph, node) || LeakyRelu(graph, node) || Relu(graph, node) || Clip(graph, node);
 }
 
