@@ -298,5 +298,46 @@ TEST(Executor, TheSecondStartTakesThePlanFromDiskWithoutTheModel) {
   std::filesystem::remove_all(folder);
 }
 
+// What the passes make of attention, on kernels, against the operators that it is spelled in.
+TEST_F(ExecutorTest, AttentionOfOneProjection) {
+  for (const int64_t batch : {1, 2}) {
+    const int64_t length = 37, heads = 3, size = 8;
+    Value* rows = b.Emit("MatMul", {Input({batch, length, 24}), Weights({24, 3 * heads * size})});
+    Value* split = b.Emit("Reshape", {rows, b.Ints({batch, length, 3, heads, size})});
+    Value* all = b.Transpose(split, {2, 0, 3, 1, 4});
+    const auto part = [&](int64_t i) { return b.Emit("Gather", {all, b.Int(i)}, {{"axis", int64_t{0}}}); };
+    Value* scores = b.Emit("MatMul", {part(0), b.Transpose(part(1), {0, 1, 3, 2})});
+    Value* masked = b.Emit("Add", {b.Emit("Mul", {scores, b.Scalar(0.1)}), Input({batch, 1, 1, length})});
+    Value* y = b.Emit("MatMul", {b.Emit("Softmax", {masked}, {{"axis", int64_t{-1}}}), part(2)});
+    Value* merged = b.Emit("Reshape", {b.Transpose(y, {0, 2, 1, 3}), b.Ints({batch, length, heads * size})});
+    graph.AddOutput(b.Emit("MatMul", {merged, Weights({heads * size, 5})}));
+  }
+  ExpectAgreement();
+}
+
+TEST_F(ExecutorTest, AttentionOfWhatHasHeadsFirst) {
+  Value* q = Input({2, 4, 19, 6});
+  Value* k = Input({2, 2, 23, 6});
+  Value* v = Input({2, 2, 23, 10});
+  graph.AddOutput(b.Emit("Attention", {q, k, v, Input({19, 23})}));
+  graph.AddOutput(b.Emit("Attention", {q, k, v}, {{"is_causal", int64_t{1}}, {"softcap", 2.0}}));
+  Value* seen = b.Emit("Greater", {Input({2, 1, 19, 23}), b.Scalar(0.9)});
+  graph.AddOutput(b.Emit("Attention", {q, k, v, seen}));
+  // Beside something else in the rows of a concatenation.
+  Value* y = b.Emit("Attention", {q, k, v}, {{"scale", 0.2}});
+  graph.AddOutput(b.Emit("Relu", {b.Emit("Concat", {y, b.Emit("Add", {q, q})}, {{"axis", int64_t{3}}})}));
+  ExpectAgreement();
+}
+
+// These stay on the reference.
+TEST_F(ExecutorTest, AttentionWithAPastAndWithAShortMask) {
+  Value* q = Input({1, 2, 3, 4});
+  const std::vector<Value*> with_past = {q, q, q, nullptr, Input({1, 2, 5, 4}), Input({1, 2, 5, 4})};
+  const auto outputs = b.EmitNode("Attention", with_past, 3, {{"is_causal", int64_t{1}}});
+  for (Value* output : outputs) graph.AddOutput(output);
+  graph.AddOutput(b.Emit("Attention", {q, q, q, Input({3, 2})}));
+  ExpectAgreement();
+}
+
 }  // namespace
 }  // namespace whet

@@ -15,6 +15,8 @@ constexpr Pass kPasses[] = {
     {"recognize_normalizations",
      "finds layer normalization and softmax that are spelled out in smaller operators",
      RecognizeNormalizations},
+    {"recognize_attention", "finds attention that is spelled out in products and a softmax",
+     RecognizeAttention},
     {"sink_transposes", "moves transposes towards the outputs until they meet their inverse", SinkTransposes},
     {"fold_batch_norm", "multiplies batch normalization into weights, or makes it a scale and a shift",
      FoldBatchNorm},

@@ -17,6 +17,7 @@ Result<int> RemoveIdentities(Graph& graph);
 Result<int> RemoveDeadNodes(Graph& graph);
 Result<int> RecognizeActivations(Graph& graph);
 Result<int> RecognizeNormalizations(Graph& graph);
+Result<int> RecognizeAttention(Graph& graph);
 Result<int> SinkTransposes(Graph& graph);
 Result<int> FoldBatchNorm(Graph& graph);
 Result<int> FoldScaleIntoWeights(Graph& graph);

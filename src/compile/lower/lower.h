@@ -5,6 +5,7 @@
 
 namespace whet {
 
+Result<bool> LowerAttention(const Node& node, Lowering& lowering);
 Result<bool> LowerConv(const Node& node, Lowering& lowering);
 Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
 Result<bool> LowerMatMul(const Node& node, Lowering& lowering);

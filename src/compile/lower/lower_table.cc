@@ -10,6 +10,7 @@ struct Entry {
 };
 
 constexpr Entry kTable[] = {
+    {"Attention", LowerAttention},
     {"AveragePool", LowerPool},
     {"Cast", LowerCast},
     {"Concat", LowerConcat},
