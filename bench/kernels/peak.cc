@@ -66,7 +66,7 @@ double Measure(float (*chains)(), int lanes) {
 
 double PeakGflops(Isa isa) {
 #if defined(__x86_64__)
-  if (isa == Isa::kAvx512) {
+  if (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni) {
     static const double peak = Measure(Chains512, 16);
     return peak;
   }

@@ -71,7 +71,8 @@ typedef enum whet_dtype {
 
 /* "0.1.0" */
 WHET_API const char* whet_version(void);
-/* The best instruction set that this machine offers: "portable", "avx2" or "avx512". */
+/* The best instruction set that this machine offers: "portable", "avx2", "avx512", "avx512-vnni" or
+ * "dotprod". */
 WHET_API const char* whet_best_isa(void);
 
 /* --- Status. One thread at a time. */
@@ -115,7 +116,7 @@ typedef struct whet_session_options {
   const int32_t* affinity;   /* CPU numbers for the threads, or NULL */
   size_t affinity_count;
   uint64_t memory_limit;    /* bytes of arena, states and scratch; 0 is no limit */
-  const char* isa;          /* "portable", "avx2", "avx512"; NULL is the best */
+  const char* isa;          /* one that whet_best_isa may name; NULL is the best */
   const char* precision;    /* "f32" or NULL */
   const char* cache_folder; /* where finished Plans are kept for the next start; NULL keeps none */
 } whet_session_options;

@@ -152,8 +152,8 @@ Status ReadOptions(const whet_session_options* given, whet::ExecutorOptions* opt
   options->allow_evaluator = false;
   if (defaults.cache_folder != nullptr) options->cache_folder = defaults.cache_folder;
   if (defaults.isa != nullptr && !whet::IsaFromName(defaults.isa, &options->isa)) {
-    return whet::Error(Code::kInvalidArgument,
-                       "there is no instruction set '%s'; there are portable, avx2 and avx512", defaults.isa);
+    return whet::Error(Code::kInvalidArgument, "there is no instruction set '%s'; there are %s", defaults.isa,
+                       std::string(whet::IsaNames()).c_str());
   }
   if (!whet::IsaSupported(options->isa)) {
     return whet::Error(Code::kInvalidArgument, "this CPU does not have %s; the best it has is %s",

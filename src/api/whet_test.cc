@@ -122,7 +122,7 @@ TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
   const auto image = Random({1, 16, 16, 8}, 7);
   auto expected = whet::GraphEvaluator().Run(*graph, std::vector<whet::TensorPtr>{image});
   ASSERT_TRUE(expected.ok()) << expected.status().ToString();
-  for (const char* isa : {"portable", "avx2", "avx512"}) {
+  for (const char* isa : {"portable", "avx2", "avx512", "avx512-vnni"}) {
     whet::Isa parsed;
     ASSERT_TRUE(whet::IsaFromName(isa, &parsed));
     if (!whet::IsaSupported(parsed)) continue;

@@ -7,6 +7,9 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
 #endif
 
 namespace whet {
@@ -24,6 +27,7 @@ uint64_t ReadXcr0() {
 struct X86Features {
   bool avx2 = false;
   bool avx512 = false;
+  bool avx512_vnni = false;
 };
 
 X86Features Detect() {
@@ -41,6 +45,7 @@ X86Features Detect() {
   features.avx2 = ymm && fma && f16c && (ebx & (1u << 5));
   constexpr uint32_t kAvx512Bits = (1u << 16) | (1u << 17) | (1u << 28) | (1u << 30) | (1u << 31);
   features.avx512 = features.avx2 && zmm && (ebx & kAvx512Bits) == kAvx512Bits;
+  features.avx512_vnni = features.avx512 && (ecx & (1u << 11));
   return features;
 }
 
@@ -67,11 +72,13 @@ struct CpuBrand {
   }
 };
 
-constexpr std::string_view kIsaNames[] = {"portable", "avx2", "avx512"};
+constexpr std::string_view kIsaNames[] = {"portable", "avx2", "avx512", "avx512-vnni", "dotprod"};
 
 }  // namespace
 
 std::string_view IsaName(Isa isa) { return kIsaNames[static_cast<size_t>(isa)]; }
+
+std::string_view IsaNames() { return "portable, avx2, avx512, avx512-vnni, dotprod"; }
 
 bool IsaFromName(std::string_view name, Isa* isa) {
   for (size_t i = 0; i < std::size(kIsaNames); ++i) {
@@ -89,16 +96,24 @@ bool IsaSupported(Isa isa) {
 #if defined(__x86_64__)
     case Isa::kAvx2: return Features().avx2;
     case Isa::kAvx512: return Features().avx512;
+    case Isa::kAvx512Vnni: return Features().avx512_vnni;
+    case Isa::kDotprod: return false;
 #else
     case Isa::kAvx2:
-    case Isa::kAvx512: return false;
+    case Isa::kAvx512:
+    case Isa::kAvx512Vnni: return false;
+#if defined(__aarch64__)
+    case Isa::kDotprod: return (::getauxval(AT_HWCAP) & HWCAP_ASIMDDP) != 0;
+#else
+    case Isa::kDotprod: return false;
+#endif
 #endif
   }
   return false;
 }
 
 Isa BestIsa() {
-  for (Isa isa : {Isa::kAvx512, Isa::kAvx2}) {
+  for (Isa isa : {Isa::kDotprod, Isa::kAvx512Vnni, Isa::kAvx512, Isa::kAvx2}) {
     if (IsaSupported(isa)) return isa;
   }
   return Isa::kPortable;

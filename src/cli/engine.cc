@@ -19,14 +19,14 @@ void AddEngineOptions(CLI::App& app, EngineArguments* arguments) {
          "--isa",
          [arguments](const std::string& name) {
            if (!IsaFromName(name, &arguments->isa)) {
-             throw CLI::ValidationError("--isa", "'" + name + "' is not one of portable, avx2, avx512");
+             throw CLI::ValidationError("--isa", "'" + name + "' is not one of " + std::string(IsaNames()));
            }
            if (!IsaSupported(arguments->isa)) {
              throw CLI::ValidationError("--isa", "this machine does not offer " + name);
            }
          },
-         "Instruction set to use: portable, avx2 or avx512 (default: " + std::string(IsaName(BestIsa())) +
-             ")")
+         "Instruction set to use: one of " + std::string(IsaNames()) +
+             " (default: " + std::string(IsaName(BestIsa())) + ")")
       ->type_name("NAME")
       ->group("Engine");
   app.add_flag("--reference", arguments->reference,

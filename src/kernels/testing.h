@@ -111,10 +111,10 @@ inline std::vector<const Row*> RunnableRows(std::string_view family) {
   return rows;
 }
 
-// Instruction sets to test, each once.
+// Instruction sets to test.
 inline std::vector<Isa> RunnableIsas() {
   std::vector<Isa> isas;
-  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
+  for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kDotprod}) {
     if (IsaSupported(isa)) isas.push_back(isa);
   }
   return isas;

@@ -64,7 +64,7 @@ float PortableLoop() {
 
 Loop LoopOf(Isa isa) {
 #ifdef __x86_64__
-  if (isa == Isa::kAvx512) return {Avx512Loop, 16};
+  if (isa == Isa::kAvx512 || isa == Isa::kAvx512Vnni) return {Avx512Loop, 16};
   if (isa == Isa::kAvx2) return {Avx2Loop, 8};
 #else
   (void)isa;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "kernels/epilogue/epilogue_testing.h"
 #include "kernels/testing.h"
 
@@ -52,7 +54,7 @@ void Check(Isa isa, Params p, bool with_bias = true) {
 
   Choice choice{};
   ASSERT_TRUE(Choose(isa, &p, &choice).ok());
-  ASSERT_EQ(choice.row->isa, isa);
+  ASSERT_LE(choice.row->isa, isa);
   Floats packed(PackedSize(p));
   const int64_t steps[3] = {p.kernel_h * p.kernel_w, p.kernel_w, 1};
   Pack(p, weights.data(), steps, packed.data());
@@ -202,8 +204,11 @@ TEST_P(DepthwiseTest, ValidateRejectsBadParams) {
   EXPECT_TRUE(rejects([](Params& p) { p.epilogue.activation = Activation::kPRelu; }));
 }
 
-INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseTest, ::testing::ValuesIn(RunnableIsas()),
-                         [](const auto& test) { return std::string(IsaName(test.param)); });
+INSTANTIATE_TEST_SUITE_P(Isas, DepthwiseTest, ::testing::ValuesIn(RunnableIsas()), [](const auto& test) {
+  std::string name(IsaName(test.param));
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
 
 }  // namespace
 }  // namespace whet::kernels::depthwise
