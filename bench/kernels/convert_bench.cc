@@ -1,6 +1,6 @@
 #include "kernels/convert/convert.h"
 
-#include "kernels/convert/quantize.h"
+#include "kernels/quantized/quantize.h"
 #include "measure.h"
 
 namespace whet::bench {

@@ -118,8 +118,9 @@ bool ViewOfSlice(const Node& node, size_t i, const TensorDraft& whole, View* vie
 
 namespace {
 
-constexpr std::array<std::string_view, 8> kTakeStrided = {
-    "Attention", "Conv", "ConvTranspose", "FusedElementwise", "MaxPool", "AveragePool", "Add", "Mul"};
+constexpr std::array<std::string_view, 12> kTakeStrided = {
+    "Attention", "Conv", "ConvTranspose",        "FusedElementwise", "MaxPool",         "AveragePool",
+    "Add",       "Mul",  "QuantizedAveragePool", "QuantizedBinary",  "QuantizedResize", "QuantizedTable"};
 
 }  // namespace
 

@@ -4,7 +4,6 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/convert/convert.h"
-#include "kernels/convert/quantize.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/move/copy.h"
 #include "kernels/move/gather.h"
@@ -12,6 +11,12 @@
 #include "kernels/normalize/group_norm.h"
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
+#include "kernels/quantized/binary.h"
+#include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/quantize.h"
+#include "kernels/quantized/resize_8bit.h"
+#include "kernels/quantized/softmax_8bit.h"
+#include "kernels/quantized/table.h"
 #include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
 #include "kernels/recurrent/pack.h"
@@ -237,6 +242,61 @@ TEST(HostileParams, Conversions) {
       EXPECT_GT(RunDamaged(choice, q,
                            {static_cast<uint64_t>(15 * inner), static_cast<uint64_t>(60 * inner), 20, 5}),
                 1);
+    }
+  }
+}
+
+TEST(HostileParams, QuantizedIntegers) {
+  for (Isa isa : RunnableIsas()) {
+    Choice choice;
+    table::Params t{3, 50, 60, 55, 0, 0};
+    ASSERT_TRUE(table::Choose(isa, &t, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, t, {160, 170, 256}), 1);
+
+    quantized_binary::Params q{};
+    q.a_type = q.b_type = q.y_type = DType::kU8;
+    q.high = 255;
+    q.a_ratio = q.b_ratio = 0.7F;
+    const std::vector<int64_t> dims{2, 3, 37}, dense{111, 37, 1}, channels{0, 0, 1}, turned{3, 1, 6};
+    for (const auto& b : {dense, channels, turned}) {
+      ASSERT_TRUE(quantized_binary::Choose(isa, dims, dense, dense, b, &q, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, q, {222, 222, 222}), 1);
+    }
+
+    pool_8bit::Params p{};
+    pool::Params& w = p.window;
+    w.batch = 2;
+    w.channels = w.in_pixel_stride = w.out_pixel_stride = 19;
+    w.height = w.width = 7;
+    w.out_height = w.out_width = 4;
+    w.kernel_height = w.kernel_width = 3;
+    w.stride_height = w.stride_width = 2;
+    w.dilation_height = w.dilation_width = 1;
+    w.pad_top = w.pad_left = w.pad_bottom = w.pad_right = 1;
+    w.in_row_stride = 7 * 19;
+    w.in_batch_stride = 49 * 19;
+    w.out_row_stride = 4 * 19;
+    w.out_batch_stride = 16 * 19;
+    p.in_type = p.out_type = DType::kI8;
+    p.ratio = 1;
+    p.low = -128;
+    p.high = 127;
+    for (pool::Mode mode : {pool::Mode::kMax, pool::Mode::kAverage}) {
+      w.mode = mode;
+      ASSERT_TRUE(pool_8bit::Choose(isa, &p, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, p, {32 * 19, 98 * 19}), 1);
+    }
+
+    softmax_8bit::Params s{DType::kI8, DType::kU8, {}, 0.01F, 0, 0, 255, 0, 6, 35, 2};
+    ASSERT_TRUE(softmax_8bit::Choose(isa, &s, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, s, {420, 420, 1024}), 1);
+
+    resize_8bit::Params r{2, 5,          4,          6, 8, 9,    120, 30, 5, 360, 45,
+                          5, DType::kU8, DType::kU8, 0, 0, 1.0F, 0,   0,  0, 255};
+    for (uint8_t nearest : {0, 1}) {
+      r.nearest = nearest;
+      ASSERT_TRUE(resize_8bit::Choose(isa, &r, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, r, {720, 240, 64, 72}), 1);
     }
   }
 }

@@ -6,7 +6,6 @@
 #include "kernels/conv/conv.h"
 #include "kernels/conv_transpose/conv_transpose.h"
 #include "kernels/convert/convert.h"
-#include "kernels/convert/quantize.h"
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
@@ -16,6 +15,12 @@
 #include "kernels/normalize/group_norm.h"
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
+#include "kernels/quantized/binary.h"
+#include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/quantize.h"
+#include "kernels/quantized/resize_8bit.h"
+#include "kernels/quantized/softmax_8bit.h"
+#include "kernels/quantized/table.h"
 #include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
 #include "kernels/reduce/arg_reduce.h"
@@ -50,11 +55,16 @@ constexpr AppendRowsFn kFamilies[] = {
     lstm::AppendRows,
     pad::AppendRows,
     pool::AppendRows,
+    pool_8bit::AppendRows,
     quantize::AppendRows,
+    quantized_binary::AppendRows,
     reduce::AppendRows,
     resize::AppendRows,
+    resize_8bit::AppendRows,
     row_norm::AppendRows,
     softmax::AppendRows,
+    softmax_8bit::AppendRows,
+    table::AppendRows,
     nullptr,
 };
 // clang-format on

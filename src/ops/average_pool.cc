@@ -6,17 +6,6 @@
 namespace whet::ops {
 namespace {
 
-// Taps inside the input and its padding. What ceil_mode adds beyond the padding does not count.
-int64_t PaddedTaps(const Window& window, std::span<const int64_t> sizes, const int64_t* position) {
-  int64_t count = 1;
-  for (size_t d = 0; d < window.rank(); ++d) {
-    const int64_t start = position[d] * window.strides[d] - window.begins[d];
-    const int64_t inside = CeilDiv(sizes[d] + window.ends[d] - start, window.dilations[d]);
-    count *= std::clamp<int64_t>(inside, 0, window.kernel[d]);
-  }
-  return count;
-}
-
 template <typename T>
 Status Run(ReferenceContext& context) {
   const Shape& xs = context.input(0).shape;

@@ -39,6 +39,16 @@ Result<Window> PoolWindow(const Attributes& attributes, const Shape& x) {
   return window;
 }
 
+int64_t PaddedTaps(const Window& window, std::span<const int64_t> sizes, const int64_t* position) {
+  int64_t count = 1;
+  for (size_t d = 0; d < window.rank(); ++d) {
+    const int64_t start = position[d] * window.strides[d] - window.begins[d];
+    const int64_t inside = CeilDiv(sizes[d] + window.ends[d] - start, window.dilations[d]);
+    count *= std::clamp<int64_t>(inside, 0, window.kernel[d]);
+  }
+  return count;
+}
+
 Status ImportPool(std::string_view op, ForeignNode& node, GraphBuilder& builder) {
   const auto given = node.attributes.Ints("kernel_shape");
   const std::vector<int64_t> kernel(given.begin(), given.end());

@@ -9,6 +9,9 @@ namespace whet::ops {
 Status InferPool(InferContext& context);
 // The window of a node whose input has the shape `x`, padding resolved.
 Result<Window> PoolWindow(const Attributes& attributes, const Shape& x);
+// How many taps of the window at an output position lie inside the input and its padding. What ceil_mode adds
+// beyond the padding does not count.
+int64_t PaddedTaps(const Window& window, std::span<const int64_t> sizes, const int64_t* position);
 
 Status ImportPool(std::string_view op, ForeignNode& node, GraphBuilder& builder);
 Status ExportPool(std::string_view op, const Node& node, OnnxSink& sink);

@@ -35,8 +35,9 @@ Status Reference(ReferenceContext& context) {
     // f32 is divided in f32, as everyone does: ties then round the same way everywhere.
     const double ratio =
         single ? static_cast<double>(x.as<float>()[i] / static_cast<float>(scale)) : LoadFloat(x, i) / scale;
-    const double rounded = std::isnan(ratio) ? 0 : std::nearbyint(ratio);
-    StoreInt(y, i, static_cast<int64_t>(std::clamp(rounded + zero, low, high)));
+    // What is not a number becomes the least, as in base/requantize.h.
+    const double steps = std::isnan(ratio) ? low : std::nearbyint(ratio) + zero;
+    StoreInt(y, i, static_cast<int64_t>(std::clamp(steps, low, high)));
   }
   return {};
 }

@@ -1,6 +1,7 @@
 #include <numeric>
 
 #include "ops/elements_common.h"
+#include "ops/resize_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
 #include "ops/typed_common.h"
@@ -427,54 +428,12 @@ Status ImportUpsample(ForeignNode& node, GraphBuilder& builder) {
   return Build(node, builder, nullptr, scales, nullptr);
 }
 
-std::string ExportReordered(const Value* values, std::span<const int64_t> order, bool twice, OnnxSink& sink) {
-  if (values == nullptr) return "";
-  std::vector<int64_t> indices(order.begin(), order.end());
-  for (size_t i = 0; twice && i < order.size(); ++i) {
-    indices.push_back(order[i] + static_cast<int64_t>(order.size()));
-  }
-  if (values->IsConstant() &&
-      values->constant()->shape().elements() == static_cast<int64_t>(indices.size())) {
-    auto reordered = Constant::Allocate(values->constant()->dtype(), values->constant()->shape());
-    for (size_t i = 0; i < indices.size(); ++i) {
-      CopyElement(values->constant()->view(), indices[i], reordered->view(), static_cast<int64_t>(i));
-    }
-    return sink.Initializer(values->name(), std::move(reordered));
-  }
-  std::string result = sink.Fresh("reordered");
-  sink.Node("Gather", {sink.NameOf(values), sink.Initializer("order", Constant::Ints(indices))}, {result});
-  return result;
-}
-
 Status ExportOnnx(const Node& node, OnnxSink& sink) {
-  const Value* x = node.input(kX);
-  if (!x->type.ranked) {
+  if (!node.input(kX)->type.ranked) {
     return Error(Code::kUnsupported, "a Resize whose number of dimensions is not known");
   }
-  Attributes attributes = node.attributes;
-  if (sink.opset() < 18 && (attributes.Int("antialias") != 0 || attributes.Has("axes") ||
-                            attributes.Has("keep_aspect_ratio_policy"))) {
-    return Error(Code::kUnsupported,
-                 "Resize with antialias, axes or keep_aspect_ratio_policy needs opset 18");
-  }
-  if (sink.opset() < 18) attributes.Remove("antialias");
-  std::vector<int64_t> order = ChannelsFirstOrder(x->type.rank());
-  const auto given = attributes.Ints("axes");
-  if (!given.empty()) {
-    std::vector<int64_t> axes(given.begin(), given.end());
-    for (int64_t& axis : axes) axis = ChannelsLastOrder(x->type.rank())[static_cast<size_t>(axis)];
-    order.resize(axes.size());
-    std::iota(order.begin(), order.end(), 0);
-    attributes.Set("axes", std::move(axes));
-  }
-  std::vector<std::string> inputs = {sink.ChannelsFirst(x),
-                                     ExportReordered(node.input(kRoi), order, true, sink),
-                                     ExportReordered(node.input(kScales), order, false, sink),
-                                     ExportReordered(node.input(kSizes), order, false, sink)};
-  while (inputs.back().empty()) inputs.pop_back();
-  const std::string result = sink.DefineFromChannelsFirst(node.output());
-  sink.Node("Resize", inputs, std::span(&result, 1), attributes);
-  return {};
+  return ExportResize(node, sink.ChannelsFirst(node.input(kX)), node.input(kRoi), node.input(kScales),
+                      node.input(kSizes), node.attributes, sink.DefineFromChannelsFirst(node.output()), sink);
 }
 
 // [N, H, W, C] to the height and width of input 1.

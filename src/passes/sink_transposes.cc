@@ -109,7 +109,12 @@ bool SinkAxis(Graph& graph, Node& node, const Permutation& perm) {
   builder.SetNodeName(node.name());
   const auto results = builder.EmitNode(node.op_name(), inputs, node.outputs().size(), std::move(attributes));
   std::vector<Value*> outputs(node.outputs().begin(), node.outputs().end());
+  // The node goes with the last output that is read, and the others with it.
+  for (Value*& output : outputs) {
+    if (output != nullptr && output->uses().empty() && !graph.IsLive(output)) output = nullptr;
+  }
   for (size_t i = 0; builder.ok() && i < outputs.size(); ++i) {
+    if (outputs[i] == nullptr) continue;
     Value* transposed = builder.Transpose(results[i], perm);
     Replace(graph, outputs[i], transposed);
   }

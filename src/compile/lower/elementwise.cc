@@ -1,6 +1,7 @@
 #include "kernels/elementwise/elementwise.h"
 
 #include "compile/lower/lower.h"
+#include "compile/lower/strides.h"
 #include "ops/elementwise_program_common.h"
 
 namespace whet {
@@ -74,18 +75,6 @@ const NamedOp* FindKernelOp(std::string_view name) {
     if (op.name == name) return &op;
   }
   return nullptr;
-}
-
-// In elements, for each dimension of `to`; 0 where the tensor is broadcast.
-std::vector<int64_t> StridesTo(const TensorDraft& tensor, const Shape& to) {
-  std::vector<int64_t> strides(static_cast<size_t>(to.rank()), 0);
-  const int shift = to.rank() - tensor.shape.rank();
-  int64_t stride = 1;
-  for (int d = tensor.shape.rank() - 1; d >= 0; --d) {
-    if (tensor.shape[d] != 1) strides[static_cast<size_t>(d + shift)] = stride;
-    stride = d == tensor.shape.rank() - 1 ? tensor.row_stride : stride * tensor.shape[d];
-  }
-  return strides;
 }
 
 bool Program(const Node& node, std::vector<ElementInstruction>* program, std::vector<Value*>* inputs) {

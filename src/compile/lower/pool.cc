@@ -1,6 +1,8 @@
 #include "kernels/pool/pool.h"
 
 #include "compile/lower/lower.h"
+#include "kernels/quantized/pool_8bit.h"
+#include "ops/quantized_common.h"
 
 namespace whet {
 namespace {
@@ -36,18 +38,16 @@ bool ReadWindow(const Node& node, int spatial, Window* window) {
   return true;
 }
 
-Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, Lowering& lowering) {
+// The geometry of a pool over `x`, or false if it has not one or two spatial dimensions.
+bool FillParams(const Node& node, kernel::Mode mode, const Window& window, Lowering& lowering, TensorId in,
+                TensorId out, kernel::Params* filled) {
   const Value* x = node.input(0);
-  const Value* y = node.output();
-  if (x->type.dtype != DType::kF32 || x->type.rank() < 3 || x->type.rank() > 4) return false;
-  if (y->type.ToShape().elements() == 0) return false;
-  const TensorId in = lowering.TensorOf(x);
-  const TensorId out = lowering.TensorOf(y);
+  if (x->type.rank() < 3 || x->type.rank() > 4 || node.output()->type.ToShape().elements() == 0) return false;
   const TensorDraft& from = lowering.tensor(in);
   const TensorDraft& to = lowering.tensor(out);
   const int last = x->type.rank() - 1;
   const bool flat = last == 2;
-  kernel::Params params{};
+  kernel::Params& params = *filled;
   params.mode = mode;
   params.batch = from.shape[0];
   params.channels = from.shape[last];
@@ -71,10 +71,38 @@ Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, 
   params.out_pixel_stride = to.row_stride;
   params.out_row_stride = to.row_stride * params.out_width;
   params.out_batch_stride = params.out_row_stride * params.out_height;
+  return true;
+}
+
+Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, Lowering& lowering) {
+  const DType type = node.input(0)->type.dtype;
+  const bool maximum_of_bytes = mode == kernel::Mode::kMax && ops::Is8Bit(type);
+  if (type != DType::kF32 && !maximum_of_bytes) return false;
+  const TensorId in = lowering.TensorOf(node.input(0));
+  const TensorId out = lowering.TensorOf(node.output());
   kernels::Choice choice{};
-  if (!kernel::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  if (maximum_of_bytes) {
+    kernels::pool_8bit::Params params{};
+    params.in_type = params.out_type = type;
+    if (!FillParams(node, mode, window, lowering, in, out, &params.window) ||
+        !kernels::pool_8bit::Choose(lowering.isa(), &params, &choice).ok()) {
+      return false;
+    }
+    lowering.AddKernel(node, choice, params, {out, in});
+    return true;
+  }
+  kernel::Params params{};
+  if (!FillParams(node, mode, window, lowering, in, out, &params) ||
+      !kernel::Choose(lowering.isa(), &params, &choice).ok()) {
+    return false;
+  }
   lowering.AddKernel(node, choice, params, {out, in});
   return true;
+}
+
+kernel::Mode AverageMode(const Node& node) {
+  return node.attributes.Int("count_include_pad") != 0 ? kernel::Mode::kAverageIncludingPad
+                                                       : kernel::Mode::kAverage;
 }
 
 }  // namespace
@@ -84,12 +112,7 @@ Result<bool> LowerPool(const Node& node, Lowering& lowering) {
   const int spatial = node.input(0)->type.rank() - 2;
   if (spatial < 1 || spatial > 2 || node.outputs().size() != 1 || !ReadWindow(node, spatial, &window))
     return false;
-  kernel::Mode mode = kernel::Mode::kMax;
-  if (node.Is("AveragePool")) {
-    mode = node.attributes.Int("count_include_pad") != 0 ? kernel::Mode::kAverageIncludingPad
-                                                         : kernel::Mode::kAverage;
-  }
-  return AddPool(node, mode, window, lowering);
+  return AddPool(node, node.Is("AveragePool") ? AverageMode(node) : kernel::Mode::kMax, window, lowering);
 }
 
 Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering) {
@@ -99,6 +122,29 @@ Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering) {
   for (int i = 1; i < x.rank() - 1; ++i) window.kernel[i + 3 - x.rank()] = x.ToShape()[i];
   return AddPool(node, node.Is("GlobalMaxPool") ? kernel::Mode::kMax : kernel::Mode::kAverage, window,
                  lowering);
+}
+
+Result<bool> LowerQuantizedAveragePool(const Node& node, Lowering& lowering) {
+  Window window;
+  const int spatial = node.input(0)->type.rank() - 2;
+  if (spatial < 1 || spatial > 2 || !ReadWindow(node, spatial, &window)) return false;
+  const TensorId in = lowering.TensorOf(node.input(0));
+  const TensorId out = lowering.TensorOf(node.output());
+  const ops::Quantization x = ops::QuantizationOf(node.attributes, "x");
+  const ops::QuantizedOutput y = ops::QuantizedOutputOf(node.attributes);
+  kernels::pool_8bit::Params params{};
+  if (!FillParams(node, AverageMode(node), window, lowering, in, out, &params.window)) return false;
+  params.in_type = node.input(0)->type.dtype;
+  params.out_type = y.type;
+  params.ratio = ops::RatioOf(x.scale, y.quantization.scale);
+  params.x_zero = x.zero_point;
+  params.y_zero = y.quantization.zero_point;
+  params.low = y.low;
+  params.high = y.high;
+  kernels::Choice choice{};
+  if (!kernels::pool_8bit::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  lowering.AddKernel(node, choice, params, {out, in});
+  return true;
 }
 
 }  // namespace whet

@@ -1,104 +1,101 @@
 #include "kernels/resize/resize.h"
 
 #include "compile/lower/lower.h"
+#include "kernels/quantized/resize_8bit.h"
+#include "ops/quantized_common.h"
+#include "passes/resize_axes.h"
 
 namespace whet {
 namespace {
 
 namespace kernel = kernels::resize;
+namespace bytes = kernels::resize_8bit;
 
-bool ReadModes(const Attributes& attributes, kernel::Axis* axis) {
-  const std::string_view mode = attributes.String("mode", "nearest");
-  if (mode == "nearest") {
-    axis->interpolation = kernel::Interpolation::kNearest;
-  } else if (mode == "linear") {
-    axis->interpolation = kernel::Interpolation::kLinear;
-  } else if (mode == "cubic") {
-    axis->interpolation = kernel::Interpolation::kCubic;
-  } else {
-    return false;
-  }
-  struct NamedCoordinates {
-    std::string_view name;
-    kernel::Coordinates coordinates;
-  };
-  // tf_crop_and_resize may extrapolate, which the kernel does not.
-  constexpr NamedCoordinates kCoordinates[] = {
-      {"half_pixel", kernel::Coordinates::kHalfPixel},
-      {"half_pixel_symmetric", kernel::Coordinates::kHalfPixelSymmetric},
-      {"pytorch_half_pixel", kernel::Coordinates::kPytorchHalfPixel},
-      {"align_corners", kernel::Coordinates::kAlignCorners},
-      {"asymmetric", kernel::Coordinates::kAsymmetric},
-      {"tf_half_pixel_for_nn", kernel::Coordinates::kTfHalfPixelForNn},
-  };
-  bool found = false;
-  for (const NamedCoordinates& named : kCoordinates) {
-    if (named.name != attributes.String("coordinate_transformation_mode", "half_pixel")) continue;
-    axis->coordinates = named.coordinates;
-    found = true;
-  }
-  const std::string_view rounding = attributes.String("nearest_mode", "round_prefer_floor");
-  axis->rounding = rounding == "floor"               ? kernel::Rounding::kFloor
-                   : rounding == "ceil"              ? kernel::Rounding::kCeil
-                   : rounding == "round_prefer_ceil" ? kernel::Rounding::kPreferCeil
-                                                     : kernel::Rounding::kPreferFloor;
-  axis->exclude_outside = attributes.Int("exclude_outside") != 0;
-  axis->antialias = attributes.Int("antialias") != 0;
-  axis->cubic_a = attributes.Float("cubic_coeff_a", -0.75);
-  return found;
+// The geometry, which the params of both families spell alike.
+template <typename Params>
+void FillParams(const TensorDraft& from, const TensorDraft& to, Params* params) {
+  params->batch = from.shape[0];
+  params->channels = from.shape[3];
+  params->height = from.shape[1];
+  params->width = from.shape[2];
+  params->out_height = to.shape[1];
+  params->out_width = to.shape[2];
+  params->in_pixel_stride = from.row_stride;
+  params->in_row_stride = params->in_pixel_stride * params->width;
+  params->in_batch_stride = params->in_row_stride * params->height;
+  params->out_pixel_stride = to.row_stride;
+  params->out_row_stride = params->out_pixel_stride * params->out_width;
+  params->out_batch_stride = params->out_row_stride * params->out_height;
+}
+
+template <typename Tap>
+TensorId TapsOf(Lowering& lowering, const std::vector<Tap>& table) {
+  void* data = nullptr;
+  const auto size = static_cast<int64_t>(table.size() * sizeof(Tap));
+  const TensorId id = lowering.Weights(DType::kU8, Shape{size}, &data);
+  std::memcpy(data, table.data(), static_cast<size_t>(size));
+  return id;
+}
+
+Result<bool> LowerNearestOfBytes(const Node& node, const ResizeAxes& axes, Lowering& lowering) {
+  if (axes[0].interpolation != kernel::Interpolation::kNearest) return false;
+  const std::vector<bytes::Tap> y_taps = bytes::AxisTable(axes[0]), x_taps = bytes::AxisTable(axes[1]);
+  if (y_taps.empty() || x_taps.empty()) return false;
+  const TensorId in = lowering.TensorOf(node.input(0));
+  const TensorId out = lowering.TensorOf(node.output());
+  bytes::Params params{};
+  FillParams(lowering.tensor(in), lowering.tensor(out), &params);
+  params.in_type = params.out_type = node.input(0)->type.dtype;
+  params.nearest = 1;
+  kernels::Choice choice{};
+  if (!bytes::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  lowering.AddKernel(node, choice, params, {out, in, TapsOf(lowering, y_taps), TapsOf(lowering, x_taps)});
+  return true;
 }
 
 }  // namespace
 
 Result<bool> LowerResize(const Node& node, Lowering& lowering) {
-  const Value* x = node.input(0);
-  if (x->type.dtype != DType::kF32 || x->type.rank() != 4) return false;
-  if (node.attributes.Has("axes") ||
-      node.attributes.String("keep_aspect_ratio_policy", "stretch") != "stretch")
-    return false;
-  const Shape in_shape = x->type.ToShape();
-  const Shape out_shape = node.output()->type.ToShape();
-  if (in_shape.elements() == 0 || out_shape.elements() == 0) return false;
-  if (in_shape[0] != out_shape[0] || in_shape[3] != out_shape[3]) return false;
-  kernel::Axis axis;
-  if (!ReadModes(node.attributes, &axis)) return false;
-  const Value* scales = node.input(3) == nullptr ? node.input(2) : nullptr;
-  if (scales != nullptr && (!scales->IsConstant() || scales->constant()->view().elements() != 4))
-    return false;
-
+  const DType type = node.input(0)->type.dtype;
+  const std::optional<ResizeAxes> axes = ReadResizeAxes(node);
+  if (!axes) return false;
+  if (ops::Is8Bit(type)) return LowerNearestOfBytes(node, *axes, lowering);
+  if (type != DType::kF32) return false;
   TensorId taps[2];
   int64_t tap_count[2];
-  for (int i = 0; i < 2; ++i) {
-    axis.size = in_shape[1 + i];
-    axis.out_size = out_shape[1 + i];
-    axis.scale = scales != nullptr ? static_cast<double>(scales->constant()->view().as<float>()[1 + i])
-                                   : static_cast<double>(axis.out_size) / static_cast<double>(axis.size);
-    const std::vector<kernel::Tap> table = kernel::AxisTable(axis, &tap_count[i]);
-    void* data = nullptr;
-    const auto bytes = static_cast<int64_t>(table.size() * sizeof(kernel::Tap));
-    taps[i] = lowering.Weights(DType::kU8, Shape{bytes}, &data);
-    std::memcpy(data, table.data(), static_cast<size_t>(bytes));
-  }
-  const TensorId in = lowering.TensorOf(x);
+  for (size_t i = 0; i < 2; ++i) taps[i] = TapsOf(lowering, kernel::AxisTable((*axes)[i], &tap_count[i]));
+  const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());
   kernel::Params params{};
-  params.batch = in_shape[0];
-  params.channels = in_shape[3];
-  params.height = in_shape[1];
-  params.width = in_shape[2];
-  params.out_height = out_shape[1];
-  params.out_width = out_shape[2];
+  FillParams(lowering.tensor(in), lowering.tensor(out), &params);
   params.y_taps = tap_count[0];
   params.x_taps = tap_count[1];
-  params.in_pixel_stride = lowering.tensor(in).row_stride;
-  params.in_row_stride = params.in_pixel_stride * params.width;
-  params.in_batch_stride = params.in_row_stride * params.height;
-  params.out_pixel_stride = lowering.tensor(out).row_stride;
-  params.out_row_stride = params.out_pixel_stride * params.out_width;
-  params.out_batch_stride = params.out_row_stride * params.out_height;
   kernels::Choice choice{};
   if (!kernel::Choose(lowering.isa(), params, &choice).ok()) return false;
   lowering.AddKernel(node, choice, params, {out, in, taps[0], taps[1]});
+  return true;
+}
+
+Result<bool> LowerQuantizedResize(const Node& node, Lowering& lowering) {
+  const Shape in_shape = node.input(0)->type.ToShape();
+  if (in_shape.elements() == 0 || node.output()->type.ToShape().elements() == 0) return false;
+  const TensorId in = lowering.TensorOf(node.input(0));
+  const TensorId out = lowering.TensorOf(node.output());
+  const ops::Quantization x = ops::QuantizationOf(node.attributes, "x");
+  const ops::QuantizedOutput y = ops::QuantizedOutputOf(node.attributes);
+  bytes::Params params{};
+  FillParams(lowering.tensor(in), lowering.tensor(out), &params);
+  params.in_type = node.input(0)->type.dtype;
+  params.out_type = y.type;
+  params.ratio = ops::RatioOf(x.scale, y.quantization.scale);
+  params.x_zero = x.zero_point;
+  params.y_zero = y.quantization.zero_point;
+  params.low = y.low;
+  params.high = y.high;
+  kernels::Choice choice{};
+  if (!bytes::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  lowering.AddKernel(node, choice, params,
+                     {out, in, lowering.DenseInput(node.input(1)), lowering.DenseInput(node.input(2))});
   return true;
 }
 

@@ -25,11 +25,6 @@ constexpr Row kRows[] = {WHET_FOR_EACH_ISA(WHET_ROW)};
 constexpr int64_t kFewRows = 8;
 constexpr int64_t kChannelBlock = 64;
 
-std::optional<int64_t> UnitsOf(const Params& params) {
-  const int64_t factors[] = {params.batch, params.out_height, CeilDiv(params.channels, params.channel_block)};
-  return Product(factors);
-}
-
 // What is wrong with one spatial dimension, or null. Positions inside the padded image must be far from
 // overflow.
 const char* CheckDimension(int64_t size, int64_t out, int64_t kernel, int64_t stride, int64_t dilation,
@@ -44,7 +39,14 @@ const char* CheckDimension(int64_t size, int64_t out, int64_t kernel, int64_t st
   return nullptr;
 }
 
-const char* Check(const Params& p) {
+}  // namespace
+
+std::optional<int64_t> UnitsOf(const Params& params) {
+  const int64_t factors[] = {params.batch, params.out_height, CeilDiv(params.channels, params.channel_block)};
+  return Product(factors);
+}
+
+const char* CheckWindow(const Params& p) {
   if (p.mode < Mode::kMax || p.mode > Mode::kAverageIncludingPad) return "pool: unknown mode";
   if (p.batch < 0 || p.channels < 0 || !IsBlock(p.channel_block)) return "pool: a size is out of range";
   if (const char* problem = CheckDimension(p.height, p.out_height, p.kernel_height, p.stride_height,
@@ -55,15 +57,27 @@ const char* Check(const Params& p) {
                         p.pad_right);
 }
 
-}  // namespace
+const char* CheckOperands(const Params& p, int64_t element_bytes, uint64_t out_bytes, uint64_t in_bytes) {
+  const int64_t out_sizes[] = {p.batch, p.out_height, p.out_width, p.channels};
+  const int64_t out_strides[] = {p.out_batch_stride, p.out_row_stride, p.out_pixel_stride, 1};
+  const int64_t in_sizes[] = {p.batch, p.height, p.width, p.channels};
+  const int64_t in_strides[] = {p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, 1};
+  if (!FitsOnce(out_sizes, out_strides, element_bytes, out_bytes)) return "pool: the output is too small";
+  if (!FitsOnce(in_sizes, in_strides, element_bytes, in_bytes)) return "pool: the input is too small";
+  return nullptr;
+}
 
-Status Choose(Isa isa, Params* params, Choice* choice) {
-  params->unused = 0;
+void ChooseBlock(Params* params) {
   params->channel_block = std::max<int64_t>(1, params->channels);
   if (params->batch * params->out_height < kFewRows) {
     params->channel_block = std::min(params->channel_block, kChannelBlock);
   }
-  if (const char* problem = Check(*params)) return Error(Code::kInvalidArgument, "%s", problem);
+}
+
+Status Choose(Isa isa, Params* params, Choice* choice) {
+  params->unused = 0;
+  ChooseBlock(params);
+  if (const char* problem = CheckWindow(*params)) return Error(Code::kInvalidArgument, "%s", problem);
   const std::optional<int64_t> units = UnitsOf(*params);
   if (!units) return Error(Code::kLimitExceeded, "pool: the output has more rows than 64 bits count");
   *choice = {BestRow(kRows, isa), *units, 0};
@@ -74,14 +88,10 @@ const char* Validate(const Claim& claim) {
   const std::optional<Params> read = ReadParams<Params>(claim);
   if (!read) return "pool: params have the wrong size";
   const Params& p = *read;
-  if (const char* problem = Check(p)) return problem;
+  if (const char* problem = CheckWindow(p)) return problem;
   if (claim.operand_bytes.size() != 2) return "pool: needs two operands";
-  const int64_t out_sizes[] = {p.batch, p.out_height, p.out_width, p.channels};
-  const int64_t out_strides[] = {p.out_batch_stride, p.out_row_stride, p.out_pixel_stride, 1};
-  const int64_t in_sizes[] = {p.batch, p.height, p.width, p.channels};
-  const int64_t in_strides[] = {p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, 1};
-  if (!FitsOnce(out_sizes, out_strides, 4, claim.operand_bytes[0])) return "pool: the output is too small";
-  if (!FitsOnce(in_sizes, in_strides, 4, claim.operand_bytes[1])) return "pool: the input is too small";
+  if (const char* problem = CheckOperands(p, 4, claim.operand_bytes[0], claim.operand_bytes[1]))
+    return problem;
   const std::optional<int64_t> units = UnitsOf(p);
   if (!units || *units != claim.units) return "pool: wrong number of units";
   return nullptr;

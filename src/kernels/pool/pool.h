@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "base/status.h"
@@ -39,6 +40,16 @@ struct Params {
 
 // Everything in `params` but channel_block is filled by the caller.
 Status Choose(Isa isa, Params* params, Choice* choice);
+
+// --- for the pools of other element types
+// What is wrong with the window and the sizes, or null.
+const char* CheckWindow(const Params& params);
+// What is wrong with them for operands of elements of these sizes, or null. After CheckWindow.
+const char* CheckOperands(const Params& params, int64_t element_bytes, uint64_t out_bytes, uint64_t in_bytes);
+// Fills channel_block.
+void ChooseBlock(Params* params);
+// Nothing on overflow.
+std::optional<int64_t> UnitsOf(const Params& params);
 
 const char* Validate(const Claim& claim);
 void AppendRows(std::vector<const Row*>* rows);

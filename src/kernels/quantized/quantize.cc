@@ -1,4 +1,4 @@
-#include "kernels/convert/quantize.h"
+#include "kernels/quantized/quantize.h"
 
 #include <algorithm>
 

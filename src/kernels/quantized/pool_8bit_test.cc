@@ -1,0 +1,172 @@
+#include "kernels/quantized/pool_8bit.h"
+
+#include <algorithm>
+
+#include "kernels/testing.h"
+
+namespace whet::kernels::pool_8bit {
+namespace {
+
+int32_t ValueOf(DType type, uint8_t byte) { return type == DType::kI8 ? static_cast<int8_t>(byte) : byte; }
+
+int32_t Expected(const Params& params, const GuardedBuffer<uint8_t>& in, int64_t n, int64_t oy, int64_t ox,
+                 int64_t c) {
+  const pool::Params& p = params.window;
+  int32_t sum = 0, best = params.in_type == DType::kI8 ? -128 : 0;
+  int32_t inside = 0, padded = 0;
+  for (int64_t ky = 0; ky < p.kernel_height; ++ky) {
+    for (int64_t kx = 0; kx < p.kernel_width; ++kx) {
+      const int64_t y = oy * p.stride_height - p.pad_top + ky * p.dilation_height;
+      const int64_t x = ox * p.stride_width - p.pad_left + kx * p.dilation_width;
+      padded += y < p.height + p.pad_bottom && x < p.width + p.pad_right;
+      if (y < 0 || x < 0 || y >= p.height || x >= p.width) continue;
+      const int64_t at = n * p.in_batch_stride + y * p.in_row_stride + x * p.in_pixel_stride + c;
+      const int32_t value = ValueOf(params.in_type, in[at]);
+      ++inside;
+      sum += value;
+      best = std::max(best, value);
+    }
+  }
+  if (p.mode == pool::Mode::kMax) return best;
+  const int32_t divisor = p.mode == pool::Mode::kAverage ? inside : padded;
+  const float ratio = divisor > 0 ? params.ratio / static_cast<float>(divisor) : 0.0F;
+  const float mean = static_cast<float>(sum - inside * params.x_zero) * ratio;
+  const double rounded = std::nearbyint(static_cast<double>(mean)) + params.y_zero;
+  return static_cast<int32_t>(std::clamp<double>(rounded, params.low, params.high));
+}
+
+Params RandomParams(int round, std::mt19937& random) {
+  const auto below = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
+  Params params{};
+  pool::Params& p = params.window;
+  p.mode = static_cast<pool::Mode>(below(3));
+  p.batch = 1 + below(2);
+  p.channels = 1 + below(round % 5 == 0 ? 300 : 40);
+  p.height = 1 + below(12);
+  p.width = 1 + below(12);
+  p.kernel_height = 1 + below(4);
+  p.kernel_width = 1 + below(4);
+  p.stride_height = 1 + below(3);
+  p.stride_width = 1 + below(3);
+  p.dilation_height = 1 + below(3);
+  p.dilation_width = 1 + below(3);
+  p.pad_top = below(p.kernel_height);
+  p.pad_left = below(p.kernel_width);
+  p.pad_bottom = below(3);
+  p.pad_right = below(3);
+  if (round % 7 == 0) {  // global
+    p.kernel_height = p.height;
+    p.kernel_width = p.width;
+    p.dilation_height = p.dilation_width = 1;
+    p.pad_top = p.pad_left = p.pad_bottom = p.pad_right = 0;
+  }
+  const bool side_by_side = round % 3 == 0;
+  if (side_by_side) p.stride_width = 1;
+  const auto out_size = [](int64_t size, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad) {
+    return std::max<int64_t>(1, (size + pad - dilation * (kernel - 1) - 1 + stride - 1) / stride + 1);
+  };
+  p.out_height =
+      out_size(p.height, p.kernel_height, p.stride_height, p.dilation_height, p.pad_top + p.pad_bottom);
+  p.out_width = out_size(p.width, p.kernel_width, p.stride_width, p.dilation_width, p.pad_left + p.pad_right);
+  p.in_pixel_stride = p.channels + (side_by_side ? 0 : below(3));
+  p.in_row_stride = p.in_pixel_stride * p.width + below(3);
+  p.in_batch_stride = p.in_row_stride * p.height;
+  p.out_pixel_stride = p.channels + (side_by_side ? 0 : below(3));
+  p.out_row_stride = p.out_pixel_stride * p.out_width;
+  p.out_batch_stride = p.out_row_stride * p.out_height + below(5);
+  params.in_type = below(2) == 0 ? DType::kI8 : DType::kU8;
+  params.out_type = p.mode == pool::Mode::kMax || below(2) == 0 ? params.in_type : DType::kU8;
+  const auto zero = [&](DType type) {
+    return static_cast<int32_t>(below(256)) - (type == DType::kI8 ? 128 : 0);
+  };
+  params.x_zero = zero(params.in_type);
+  params.y_zero = zero(params.out_type);
+  params.low = params.out_type == DType::kI8 ? -128 : 0;
+  params.high = params.low + 255;
+  params.ratio = round % 4 == 0 ? 1.0F : 0.3F + static_cast<float>(below(1000)) / 700.0F;
+  return params;
+}
+
+TEST(Pool8Bit, RandomWindows) {
+  std::mt19937 random(1);
+  for (int round = 0; round < 600; ++round) {
+    Params params = RandomParams(round, random);
+    const pool::Params& p = params.window;
+    const auto extent = [&](int64_t batch_stride, int64_t row_stride, int64_t pixel_stride, int64_t h,
+                            int64_t w) {
+      return (p.batch - 1) * batch_stride + (h - 1) * row_stride + (w - 1) * pixel_stride + p.channels;
+    };
+    GuardedBuffer<uint8_t> in(
+        extent(p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, p.height, p.width));
+    for (uint8_t& x : in.span()) x = static_cast<uint8_t>(random());
+    for (Isa isa : RunnableIsas()) {
+      GuardedBuffer<uint8_t> out(
+          extent(p.out_batch_stride, p.out_row_stride, p.out_pixel_stride, p.out_height, p.out_width));
+      std::ranges::fill(out.span(), uint8_t{77});
+      Choice choice;
+      ASSERT_TRUE(Choose(isa, &params, &choice).ok());
+      RunRow(choice, params, {ToOperand(out), ToOperand(in)});
+      ExpectRefusesSmallerOperands(choice, params, {ToOperand(out), ToOperand(in)});
+      ASSERT_FALSE(HasFailure());
+      ASSERT_TRUE(out.GuardsIntact());
+      std::vector<bool> written(static_cast<size_t>(out.size()), false);
+      for (int64_t n = 0; n < p.batch; ++n) {
+        for (int64_t y = 0; y < p.out_height; ++y) {
+          for (int64_t x = 0; x < p.out_width; ++x) {
+            for (int64_t c = 0; c < p.channels; ++c) {
+              const int64_t at = n * p.out_batch_stride + y * p.out_row_stride + x * p.out_pixel_stride + c;
+              written[static_cast<size_t>(at)] = true;
+              ASSERT_EQ(ValueOf(params.out_type, out[at]), Expected(params, in, n, y, x, c))
+                  << choice.row->name << " mode " << static_cast<int>(p.mode) << " round " << round;
+            }
+          }
+        }
+      }
+      for (int64_t i = 0; i < out.size(); ++i) {
+        ASSERT_TRUE(written[static_cast<size_t>(i)] || out[i] == 77) << "wrote between pixels";
+      }
+    }
+  }
+}
+
+TEST(Pool8Bit, RefusesHostileClaims) {
+  Params good{};
+  pool::Params& w = good.window;
+  w.mode = pool::Mode::kAverage;
+  w.batch = 1;
+  w.channels = w.in_pixel_stride = w.out_pixel_stride = 8;
+  w.height = w.width = 4;
+  w.out_height = w.out_width = 2;
+  w.kernel_height = w.kernel_width = w.stride_height = w.stride_width = 2;
+  w.dilation_height = w.dilation_width = 1;
+  w.in_row_stride = 32;
+  w.out_row_stride = 16;
+  good.in_type = good.out_type = DType::kI8;
+  good.low = -128;
+  good.high = 127;
+  good.ratio = 1;
+  Choice choice;
+  ASSERT_TRUE(Choose(Isa::kPortable, &good, &choice).ok());
+  const uint64_t bytes[] = {2 * 2 * 8, 4 * 4 * 8};
+  const auto with = [&](auto change) {
+    Params params = good;
+    change(params);
+    return Validate({std::as_bytes(std::span(&params, 1)), bytes, choice.units, 0});
+  };
+  EXPECT_EQ(with([](Params&) {}), nullptr);
+  EXPECT_NE(with([](Params& p) { p.window.mode = static_cast<pool::Mode>(9); }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.window.channels = INT64_MAX; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.window.kernel_height = 0; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.window.in_row_stride = -32; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.window.channel_block = 0; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.window.out_height = 3; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.in_type = DType::kF32; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.x_zero = 128; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.low = -129; }), nullptr);
+  Params huge = good;
+  huge.window.height = huge.window.width = huge.window.kernel_height = huge.window.kernel_width = 1 << 12;
+  EXPECT_FALSE(Choose(Isa::kPortable, &huge, &choice).ok());
+}
+
+}  // namespace
+}  // namespace whet::kernels::pool_8bit
