@@ -41,7 +41,9 @@ std::vector<StepProfile> ProfileOf(const Session& session, size_t runs, double p
     step.milliseconds = time * 1e-6 / static_cast<double>(runs);
     step.share = total > 0 ? time / total : 0;
     if (time > 0) step.gflops = 2.0 * static_cast<double>(from.macs) * static_cast<double>(runs) / time;
-    if (peak_gflops > 0) step.of_peak = step.gflops / peak_gflops;
+    // The peak is one of f32; integer products have another.
+    const bool integer = from.row.find("/i8/") != std::string::npos;
+    if (peak_gflops > 0 && !integer) step.of_peak = step.gflops / peak_gflops;
     steps.push_back(std::move(step));
   }
   return steps;
@@ -64,7 +66,7 @@ std::string ProfileTable(const std::vector<StepProfile>& steps) {
     const StepProfile& step = steps[i];
     table.Add({std::to_string(i), Format("%.4f", step.milliseconds), Format("%.1f %%", step.share * 100),
                step.gflops > 0 ? Format("%.1f", step.gflops) : "",
-               step.gflops > 0 ? Format("%.0f %%", step.of_peak * 100) : "", step.op, step.shape,
+               step.of_peak > 0 ? Format("%.0f %%", step.of_peak * 100) : "", step.op, step.shape,
                RowText(step), step.node});
     Sum& sum = by_row[RowText(step)];
     sum.milliseconds += step.milliseconds;

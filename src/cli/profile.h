@@ -20,7 +20,7 @@ struct StepProfile {
   double milliseconds = 0;  // of one run
   double share = 0;         // of the run, 0 to 1
   double gflops = 0;        // two per multiply-accumulate; 0 for steps that count none
-  double of_peak = 0;       // part of what the processor could do at most, 0 to 1
+  double of_peak = 0;       // part of what the processor could do at most in f32, 0 to 1; 0 for integers
 };
 
 // After `runs` runs with EnableProfile, in the order of execution. `peak_gflops` is of all threads together.

@@ -118,9 +118,20 @@ bool ViewOfSlice(const Node& node, size_t i, const TensorDraft& whole, View* vie
 
 namespace {
 
-constexpr std::array<std::string_view, 12> kTakeStrided = {
-    "Attention", "Conv", "ConvTranspose",        "FusedElementwise", "MaxPool",         "AveragePool",
-    "Add",       "Mul",  "QuantizedAveragePool", "QuantizedBinary",  "QuantizedResize", "QuantizedTable"};
+constexpr std::array<std::string_view, 14> kTakeStrided = {"Attention",
+                                                           "Conv",
+                                                           "ConvTranspose",
+                                                           "FusedElementwise",
+                                                           "MaxPool",
+                                                           "AveragePool",
+                                                           "Add",
+                                                           "Mul",
+                                                           "QuantizedAveragePool",
+                                                           "QuantizedBinary",
+                                                           "QuantizedConv",
+                                                           "QuantizedMatMul",
+                                                           "QuantizedResize",
+                                                           "QuantizedTable"};
 
 }  // namespace
 

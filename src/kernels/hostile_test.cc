@@ -11,6 +11,8 @@
 #include "kernels/normalize/group_norm.h"
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
+#include "kernels/qconv/qconv.h"
+#include "kernels/qdepthwise/qdepthwise.h"
 #include "kernels/quantized/binary.h"
 #include "kernels/quantized/pool_8bit.h"
 #include "kernels/quantized/quantize.h"
@@ -130,6 +132,39 @@ TEST(HostileParams, Pool) {
     Choice choice;
     ASSERT_TRUE(pool::Choose(isa, &p, &choice).ok());
     EXPECT_GT(RunDamaged(choice, p, {32 * 19 * 4, 98 * 19 * 4}), 1);
+  }
+}
+
+TEST(HostileParams, IntegerProducts) {
+  for (Isa isa : RunnableIsas()) {
+    for (bool depthwise : {false, true}) {
+      qconv::Params p;
+      p.batch = 2;
+      p.in_h = p.in_w = 6;
+      p.out_h = p.out_w = 3;
+      p.cin = depthwise ? 19 : 9;
+      p.cout = 19;
+      p.in_stride = p.cin;
+      p.out_stride = 19;
+      p.kernel_h = p.kernel_w = 3;
+      p.stride_h = p.stride_w = 2;
+      p.pad_top = p.pad_left = 1;
+      p.input = DType::kU8;
+      p.output = DType::kI8;
+      p.input_zero = 100;
+      p.low = -100;
+      p.high = 90;
+      Choice choice;
+      ASSERT_TRUE((depthwise ? qdepthwise::Choose(isa, &p, &choice) : qconv::Choose(isa, &p, &choice)).ok());
+      const std::vector<int8_t> weights(19 * 9 * 9, 1);
+      const qconv::Weights given{weights.data(), DType::kI8, {9 * 9, 27, 9, 1}, nullptr, nullptr};
+      const qconv::Prepared prepared =
+          (depthwise ? qdepthwise::Prepare : qconv::Prepare)(*choice.row, p, given, true);
+      EXPECT_GT(RunDamaged(choice, p,
+                           {2 * 9 * 19, static_cast<uint64_t>(2 * 36 * p.cin), prepared.weights.size(), 76,
+                            76, 76, 0, 1, 76, 0}),
+                1);
+    }
   }
 }
 

@@ -15,6 +15,8 @@
 #include "kernels/normalize/group_norm.h"
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
+#include "kernels/qconv/qconv.h"
+#include "kernels/qdepthwise/qdepthwise.h"
 #include "kernels/quantized/binary.h"
 #include "kernels/quantized/pool_8bit.h"
 #include "kernels/quantized/quantize.h"
@@ -56,6 +58,8 @@ constexpr AppendRowsFn kFamilies[] = {
     pad::AppendRows,
     pool::AppendRows,
     pool_8bit::AppendRows,
+    qconv::AppendRows,
+    qdepthwise::AppendRows,
     quantize::AppendRows,
     quantized_binary::AppendRows,
     reduce::AppendRows,

@@ -1,5 +1,6 @@
 #include "ops/activation_common.h"
 #include "ops/conv_import_common.h"
+#include "ops/conv_reference_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
 #include "ops/typed_common.h"
@@ -10,117 +11,35 @@ namespace {
 enum Input : size_t { kX, kW, kB, kResidual, kSlope };
 
 Status Infer(InferContext& context) {
-  const Type& x = context.input(kX);
-  const Type& w = context.input(kW);
-  if (!x.ranked || !w.ranked) {
-    context.SetOutput(0, Type::Unranked(x.dtype));
-    return {};
-  }
-  if (x.rank() < 3 || x.rank() != w.rank()) {
-    return Error(Code::kBadFile,
-                 "input %s and weights %s must have the same number of dimensions, at least 3",
-                 ToString(x).c_str(), ToString(w).c_str());
-  }
-  const int64_t group = context.attributes().Int("group", 1);
-  const Dim& outputs = w.dims[0];
-  if (group < 1 || (outputs.known() && outputs.lo % group != 0)) {
-    return Error(Code::kBadFile, "group is %lld but the weights have %s outputs",
-                 static_cast<long long>(group), ToString(outputs).c_str());
-  }
-  const Dim channels = w.dims.back() * Dim(group);
-  if (channels.known() && x.dims.back().known() && channels.lo != x.dims.back().lo) {
-    return Error(Code::kBadFile, "the input %s has %lld channels but the weights %s (group %lld) need %lld",
-                 ToString(x).c_str(), static_cast<long long>(x.dims.back().lo), ToString(w).c_str(),
-                 static_cast<long long>(group), static_cast<long long>(channels.lo));
-  }
-  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w));
-  WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.attributes(), kernel));
-  std::vector<Dim> dims = {x.dims[0]};
-  for (size_t i = 0; i < kernel.size(); ++i) {
-    const Dim& size = x.dims[i + 1];
-    if (size.known() && window.OutputSize(i, size.lo) < 0) {
-      return Error(Code::kBadFile, "the kernel %lld (dilated %lld) is larger than the padded input %s",
-                   static_cast<long long>(kernel[i]), static_cast<long long>(window.extent(i)),
-                   ToString(x).c_str());
-    }
-    dims.push_back(window.OutputDim(i, size));
-  }
-  dims.push_back(outputs);
-  context.SetOutput(0, Type(x.dtype, std::move(dims)));
-  return CheckEpilogue(context, kB, context.output(0));
+  WHET_ASSIGN_OR_RETURN(Type y, InferConvolution(context, kW));
+  const bool ranked = y.ranked;
+  context.SetOutput(0, std::move(y));
+  return ranked ? CheckEpilogue(context, kB, context.output(0)) : Status();
 }
 
-// Weights are first put in the order [group][tap][input channel][output channel], so that the inner loop runs
-// over neighbours; of a depthwise convolution, over channels.
 template <typename T>
 Status Run(ReferenceContext& context) {
-  const Shape& xs = context.input(kX).shape;
-  const Shape& ws = context.input(kW).shape;
-  const Shape& ys = context.output(0).shape;
-  const T* x = InputArray<T>(context, kX);
-  const T* w = InputArray<T>(context, kW);
   const T* b = InputArray<T>(context, kB);
   const T* residual = InputArray<T>(context, kResidual);
   const T* slope = InputArray<T>(context, kSlope);
   T* y = OutputArray<T>(context, 0);
   WHET_ASSIGN_OR_RETURN(const Activation activation, ReadActivation(context.attributes()));
-  WHET_ASSIGN_OR_RETURN(Window window, ReadWindow(context.attributes(), SpatialDims(ws)));
-  window.Resolve(SpatialDims(xs));
-
-  const int64_t group = context.attributes().Int("group", 1);
-  const int64_t outputs = ws[0];
-  const int64_t group_outputs = outputs / group;
-  const int64_t group_inputs = ws.back();
-  const int64_t channels = xs.back();
-  int64_t taps = 1;
-  for (int64_t size : window.kernel) taps *= size;
-  const bool depthwise = group_inputs == 1 && group_outputs == 1;
-
-  T* packed = context.Scratch<T>(ws.elements()).data();
-  for (int64_t o = 0; o < outputs; ++o) {
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      for (int64_t c = 0; c < group_inputs; ++c) {
-        const int64_t to = depthwise ? tap * outputs + o
-                                     : ((o / group_outputs * taps + tap) * group_inputs + c) * group_outputs +
-                                           o % group_outputs;
-        packed[to] = w[(o * taps + tap) * group_inputs + c];
-      }
-    }
-  }
-
-  int64_t in_positions = 1;
-  for (int64_t size : SpatialDims(xs)) in_positions *= size;
-  T* sums = context.Scratch<T>(outputs).data();
-  for (int64_t n = 0; n < xs[0]; ++n) {
-    const T* image = x + n * in_positions * channels;
-    ForPositions(SpatialDims(ys), [&](const int64_t* position, int64_t) {
-      for (int64_t o = 0; o < outputs; ++o) sums[o] = b != nullptr ? b[o] : T{0};
-      ForTaps(window, SpatialDims(xs), position, [&](int64_t tap, int64_t offset) {
-        const T* pixel = image + offset * channels;
-        if (depthwise) {
-          const T* weights = packed + tap * outputs;
-          for (int64_t o = 0; o < outputs; ++o) sums[o] += pixel[o] * weights[o];
-          return;
+  const int64_t outputs = context.output(0).shape.back();
+  WHET_RETURN_IF_ERROR(ConvolveReference(
+      context, context.input(kW).shape, InputArray<T>(context, kX), InputArray<T>(context, kW),
+      [&](T* sums) {
+        for (int64_t o = 0; o < outputs; ++o) sums[o] = b != nullptr ? b[o] : T{0};
+      },
+      [&](T* sums) {
+        for (int64_t o = 0; o < outputs; ++o) {
+          if (residual != nullptr) sums[o] += *residual++;
+          *y++ = activation.kind == ActivationKind::kNone
+                     ? sums[o]
+                     : static_cast<T>(Activate(activation, static_cast<double>(sums[o]),
+                                               slope != nullptr ? static_cast<double>(slope[o]) : 0));
         }
-        for (int64_t g = 0; g < group; ++g) {
-          T* sum = sums + g * group_outputs;
-          for (int64_t c = 0; c < group_inputs; ++c) {
-            const T value = pixel[g * group_inputs + c];
-            const T* weights = packed + ((g * taps + tap) * group_inputs + c) * group_outputs;
-            for (int64_t o = 0; o < group_outputs; ++o) sum[o] += value * weights[o];
-          }
-        }
-      });
-      for (int64_t o = 0; o < outputs; ++o) {
-        if (residual != nullptr) sums[o] += *residual++;
-        *y++ = activation.kind == ActivationKind::kNone
-                   ? sums[o]
-                   : static_cast<T>(Activate(activation, static_cast<double>(sums[o]),
-                                             slope != nullptr ? static_cast<double>(slope[o]) : 0));
-      }
-    });
-  }
-  StoreArray(context, 0, y - ys.elements());
+      }));
+  StoreArray(context, 0, y - context.output(0).shape.elements());
   return {};
 }
 

@@ -15,6 +15,45 @@ Result<std::vector<int64_t>> KernelSizes(const Type& w) {
   return kernel;
 }
 
+Result<Type> InferConvolution(const InferContext& context, size_t weights) {
+  const Type& x = context.input(0);
+  const Type& w = context.input(weights);
+  if (!x.ranked || !w.ranked) {
+    return Type::Unranked(x.dtype);
+  }
+  if (x.rank() < 3 || x.rank() != w.rank()) {
+    return Error(Code::kBadFile,
+                 "input %s and weights %s must have the same number of dimensions, at least 3",
+                 ToString(x).c_str(), ToString(w).c_str());
+  }
+  const int64_t group = context.attributes().Int("group", 1);
+  const Dim& outputs = w.dims[0];
+  if (group < 1 || (outputs.known() && outputs.lo % group != 0)) {
+    return Error(Code::kBadFile, "group is %lld but the weights have %s outputs",
+                 static_cast<long long>(group), ToString(outputs).c_str());
+  }
+  const Dim channels = w.dims.back() * Dim(group);
+  if (channels.known() && x.dims.back().known() && channels.lo != x.dims.back().lo) {
+    return Error(Code::kBadFile, "the input %s has %lld channels but the weights %s (group %lld) need %lld",
+                 ToString(x).c_str(), static_cast<long long>(x.dims.back().lo), ToString(w).c_str(),
+                 static_cast<long long>(group), static_cast<long long>(channels.lo));
+  }
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w));
+  WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(context.attributes(), kernel));
+  std::vector<Dim> dims = {x.dims[0]};
+  for (size_t i = 0; i < kernel.size(); ++i) {
+    const Dim& size = x.dims[i + 1];
+    if (size.known() && window.OutputSize(i, size.lo) < 0) {
+      return Error(Code::kBadFile, "the kernel %lld (dilated %lld) is larger than the padded input %s",
+                   static_cast<long long>(kernel[i]), static_cast<long long>(window.extent(i)),
+                   ToString(x).c_str());
+    }
+    dims.push_back(window.OutputDim(i, size));
+  }
+  dims.push_back(outputs);
+  return Type(x.dtype, std::move(dims));
+}
+
 Status AgreeOnRank(ForeignNode& node, size_t w) {
   Value* x = node.input(0);
   Value* weights = node.input(w);

@@ -23,8 +23,11 @@ bool AsksForShapeOnly(const Node& node) {
   return (node.Is("Shape") || node.Is("Size")) && node.input(0)->type.IsStatic();
 }
 
-bool Foldable(const Node& node) {
+enum class Scope : uint8_t { kAll, kAllButDequantized };
+
+bool Foldable(const Node& node, Scope scope) {
   if (node.op().reference == nullptr || node.op().nondeterministic || !node.subgraphs.empty()) return false;
+  if (scope == Scope::kAllButDequantized && node.Is("DequantizeLinear")) return false;
   if (AsksForShapeOnly(node)) return true;
   uint64_t input_bytes = 0;
   for (const Value* input : node.inputs()) {
@@ -77,19 +80,19 @@ bool IsNeverTaken(const Node& node, const Graph& subgraph) {
   return &subgraph != node.subgraphs[condition ? 0 : 1].get();
 }
 
-Result<int> FoldIn(Graph& graph) {
+Result<int> FoldIn(Graph& graph, Scope scope) {
   int changes = 0;
   for (auto it = graph.nodes().begin(); it != graph.nodes().end();) {
     Node& node = **it;
     ++it;
     for (const auto& subgraph : node.subgraphs) {
       if (IsNeverTaken(node, *subgraph)) continue;
-      WHET_ASSIGN_OR_RETURN(const int inner, FoldIn(*subgraph));
+      WHET_ASSIGN_OR_RETURN(const int inner, FoldIn(*subgraph, scope));
       changes += inner;
     }
     // Values that became known may tell more about the shapes here.
     WHET_RETURN_IF_ERROR(InferNode(node));
-    if (!Foldable(node)) continue;
+    if (!Foldable(node, scope)) continue;
     WHET_RETURN_IF_ERROR(Fold(graph, node));
     ++changes;
   }
@@ -101,6 +104,10 @@ Result<int> FoldIn(Graph& graph) {
 
 // Evaluates, on the operators' references, every node whose inputs are constants, and Shape and Size of known
 // shapes; and propagates shapes again, since they may depend on what became known.
-Result<int> FoldConstants(Graph& graph) { return FoldIn(graph); }
+Result<int> FoldConstants(Graph& graph) { return FoldIn(graph, Scope::kAll); }
+
+// The same without DequantizeLinear: quantized weights stay what they are until integer operators have taken
+// those that they can.
+Result<int> FoldConstantsButDequantized(Graph& graph) { return FoldIn(graph, Scope::kAllButDequantized); }
 
 }  // namespace whet

@@ -78,7 +78,7 @@ Result<int> InlineConstantIf(Graph& graph) {
     WHET_ASSIGN_OR_RETURN(const int changes, RewriteNodes(graph, InlineIf));
     if (changes == 0) return total;
     total += changes;
-    WHET_ASSIGN_OR_RETURN([[maybe_unused]] const int folded, FoldConstants(graph));
+    WHET_ASSIGN_OR_RETURN([[maybe_unused]] const int folded, FoldConstantsButDequantized(graph));
   }
 }
 

@@ -4,10 +4,12 @@ namespace whet {
 namespace {
 
 constexpr Pass kPasses[] = {
-    {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
+    {"fold_constants", "computes what depends on constants and known shapes only",
+     FoldConstantsButDequantized},
     {"inline_constant_if", "puts the chosen branch in the place of an If whose condition is known",
      InlineConstantIf},
-    {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
+    {"fold_constants", "computes what depends on constants and known shapes only",
+     FoldConstantsButDequantized},
     {"remove_dead_nodes", "drops what no output depends on", RemoveDeadNodes},
     {"remove_identities", "drops operators that change nothing", RemoveIdentities},
     {"recognize_activations", "finds activations that are spelled out in smaller operators",
@@ -18,6 +20,10 @@ constexpr Pass kPasses[] = {
     {"recognize_attention", "finds attention that is spelled out in products and a softmax",
      RecognizeAttention},
     {"sink_transposes", "moves transposes towards the outputs until they meet their inverse", SinkTransposes},
+    {"fuse_quantized_products",
+     "runs convolutions and products between DequantizeLinear and QuantizeLinear on integers",
+     FuseQuantizedProducts},
+    {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
     {"fold_batch_norm", "multiplies batch normalization into weights, or makes it a scale and a shift",
      FoldBatchNorm},
     {"fold_scale_into_weights", "multiplies a constant scale after a convolution into its weights",

@@ -13,12 +13,14 @@ std::span<const Pass> OptimizationPasses();
 // --- the passes; what each does stands above its definition
 Result<int> InlineConstantIf(Graph& graph);
 Result<int> FoldConstants(Graph& graph);
+Result<int> FoldConstantsButDequantized(Graph& graph);
 Result<int> RemoveIdentities(Graph& graph);
 Result<int> RemoveDeadNodes(Graph& graph);
 Result<int> RecognizeActivations(Graph& graph);
 Result<int> RecognizeNormalizations(Graph& graph);
 Result<int> RecognizeAttention(Graph& graph);
 Result<int> SinkTransposes(Graph& graph);
+Result<int> FuseQuantizedProducts(Graph& graph);
 Result<int> FoldBatchNorm(Graph& graph);
 Result<int> FoldScaleIntoWeights(Graph& graph);
 Result<int> FusePad(Graph& graph);

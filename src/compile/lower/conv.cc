@@ -1,5 +1,6 @@
 #include "kernels/conv/conv.h"
 
+#include "compile/lower/conv_geometry.h"
 #include "compile/lower/epilogue.h"
 #include "compile/lower/lower.h"
 #include "ir/op_def.h"
@@ -9,66 +10,11 @@
 namespace whet {
 namespace {
 
-// Two spatial dimensions; of one, the first is 1.
-struct Geometry {
-  int64_t batch, in_h, in_w, out_h, out_w, cin, cout, groups;
-  int64_t kernel[2] = {1, 1};
-  int64_t stride[2] = {1, 1};
-  int64_t dilation[2] = {1, 1};
-  int64_t pad[2] = {0, 0};  // at the top and left
-};
-
-bool ReadGeometry(const Node& node, Geometry* geometry) {
-  const Value* x = node.input(0);
-  const Value* w = node.input(1);
-  const Value* y = node.output();
-  if (x->type.dtype != DType::kF32 || !w->IsConstant()) return false;
-  const int spatial = x->type.rank() - 2;
-  if (spatial < 1 || spatial > 2) return false;
-  if (node.attributes.Has("auto_pad") && node.attributes.String("auto_pad") != "NOTSET") return false;
-  const Shape in = x->type.ToShape();
-  const Shape out = y->type.ToShape();
-  const Shape weights = w->type.ToShape();
-  if (in.elements() == 0 || out.elements() == 0 || weights.elements() == 0) return false;
-  geometry->batch = in[0];
-  geometry->in_h = spatial == 1 ? 1 : in[1];
-  geometry->in_w = in[spatial];
-  geometry->out_h = spatial == 1 ? 1 : out[1];
-  geometry->out_w = out[spatial];
-  geometry->cin = in.back();
-  geometry->cout = out.back();
-  geometry->groups = node.attributes.Int("group", 1);
-  const auto read = [&](std::string_view name, int64_t(&to)[2]) {
-    const auto values = node.attributes.Ints(name);
-    for (int i = 0; i < spatial && static_cast<size_t>(i) < values.size(); ++i) {
-      to[2 - spatial + i] = values[static_cast<size_t>(i)];
-    }
-  };
-  read("strides", geometry->stride);
-  read("dilations", geometry->dilation);
-  read("pads", geometry->pad);
-  for (int i = 0; i < spatial; ++i) geometry->kernel[2 - spatial + i] = weights[1 + i];
-  return true;
+bool ReadGeometry(const Node& node, ConvGeometry* geometry) {
+  return node.input(0)->type.dtype == DType::kF32 && ReadConvGeometry(node, node.input(1), geometry);
 }
 
 const float* WeightsOf(const Node& node) { return node.input(1)->constant()->view().as<float>(); }
-
-template <typename Params>
-void SetGeometry(const Geometry& g, Params* params) {
-  params->batch = g.batch;
-  params->in_h = g.in_h;
-  params->in_w = g.in_w;
-  params->out_h = g.out_h;
-  params->out_w = g.out_w;
-  params->kernel_h = g.kernel[0];
-  params->kernel_w = g.kernel[1];
-  params->stride_h = g.stride[0];
-  params->stride_w = g.stride[1];
-  params->dilation_h = g.dilation[0];
-  params->dilation_w = g.dilation[1];
-  params->pad_top = g.pad[0];
-  params->pad_left = g.pad[1];
-}
 
 // Strides between pixels and the epilogue; the same for the three families.
 template <typename Params>
@@ -84,7 +30,7 @@ void SetTensors(const Lowering& lowering, TensorId in, TensorId out, const Epilo
 }  // namespace
 
 Result<bool> LowerConv(const Node& node, Lowering& lowering) {
-  Geometry g;
+  ConvGeometry g;
   EpilogueOperands operands;
   if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
   const TensorId in = lowering.TensorOf(node.input(0));
@@ -93,7 +39,7 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   void* packed = nullptr;
   if (g.groups > 1 && g.groups == g.cin && g.cout == g.cin) {
     kernels::depthwise::Params params;
-    SetGeometry(g, &params);
+    SetConvGeometry(g, &params);
     params.channels = g.cout;
     SetTensors(lowering, in, out, operands, &params);
     if (!kernels::depthwise::Choose(lowering.isa(), &params, &choice).ok()) return false;
@@ -107,7 +53,7 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
     return true;
   }
   kernels::conv::Params params;
-  SetGeometry(g, &params);
+  SetConvGeometry(g, &params);
   params.groups = g.groups;
   params.cin = g.cin / g.groups;
   params.cout = g.cout / g.groups;
@@ -125,13 +71,13 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
 }
 
 Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering) {
-  Geometry g;
+  ConvGeometry g;
   EpilogueOperands operands;
   if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
   const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());
   kernels::conv_transpose::Params params;
-  SetGeometry(g, &params);
+  SetConvGeometry(g, &params);
   params.groups = g.groups;
   params.cin = g.cin / g.groups;
   params.cout = g.cout / g.groups;

@@ -8,6 +8,8 @@ namespace whet {
 Result<bool> LowerAttention(const Node& node, Lowering& lowering);
 Result<bool> LowerConv(const Node& node, Lowering& lowering);
 Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
+Result<bool> LowerQuantizedConv(const Node& node, Lowering& lowering);
+Result<bool> LowerQuantizedMatMul(const Node& node, Lowering& lowering);
 Result<bool> LowerMatMul(const Node& node, Lowering& lowering);
 Result<bool> LowerElementwise(const Node& node, Lowering& lowering);
 Result<bool> LowerPool(const Node& node, Lowering& lowering);

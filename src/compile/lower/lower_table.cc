@@ -38,6 +38,8 @@ constexpr Entry kTable[] = {
     {"QuantizeLinear", LowerQuantize},
     {"QuantizedAveragePool", LowerQuantizedAveragePool},
     {"QuantizedBinary", LowerQuantizedBinary},
+    {"QuantizedConv", LowerQuantizedConv},
+    {"QuantizedMatMul", LowerQuantizedMatMul},
     {"QuantizedResize", LowerQuantizedResize},
     {"QuantizedSoftmax", LowerQuantizedSoftmax},
     {"QuantizedTable", LowerQuantizedTable},

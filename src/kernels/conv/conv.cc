@@ -23,31 +23,8 @@ bool KernelRowsAreContiguous(const Params& p) {
   return p.dilation_w == 1 && p.groups == 1 && p.in_stride == p.cin;
 }
 
-// Sizes are bounded such that positions, and the products that LayOutScratch makes, do not overflow.
 const char* Check(const Params& p) {
-  constexpr int64_t kLimit = int64_t{1} << 31;
-  for (int64_t size : {p.batch, p.in_h, p.in_w, p.out_h, p.out_w, p.groups, p.cin, p.cout}) {
-    if (size < 1 || size > kLimit) return "conv: a size is out of range";
-  }
-  constexpr int64_t kKernelLimit = 1 << 12;
-  for (int64_t size : {p.kernel_h, p.kernel_w}) {
-    if (size < 1 || size > kKernelLimit) return "conv: a kernel size is out of range";
-  }
-  for (int64_t size : {p.stride_h, p.stride_w, p.dilation_h, p.dilation_w}) {
-    if (size < 1 || size > kLimit / kKernelLimit) return "conv: a stride or dilation is out of range";
-  }
-  for (int64_t pad : {p.pad_top, p.pad_left}) {
-    if (pad < 0 || pad > kLimit) return "conv: padding is out of range";
-  }
-  constexpr int64_t kBlockLimit = int64_t{1} << 61;
-  if (p.m_block < 1 || p.m_block > kBlockLimit || p.n_block < 1 || p.n_block > kBlockLimit) {
-    return "conv: a block size is out of range";
-  }
-  const int64_t in_pixels[] = {p.batch, p.in_h, p.in_w};
-  const int64_t out_pixels[] = {p.batch, p.out_h, p.out_w};
-  const std::optional<int64_t> in_count = Product(in_pixels);
-  const std::optional<int64_t> out_count = Product(out_pixels);
-  if (!in_count || !out_count || *out_count > kBlockLimit) return "conv: more pixels than 64 bits count";
+  if (const char* problem = CheckGeometry(p)) return problem;
   if (static_cast<uint32_t>(p.segments) > 1) return "conv: unknown kind of segments";
   if (p.segments == Segments::kKernelRows && !KernelRowsAreContiguous(p)) {
     return "conv: kernel rows are not contiguous";
@@ -55,17 +32,8 @@ const char* Check(const Params& p) {
   return nullptr;
 }
 
-std::optional<int64_t> UnitsOf(const Params& p) {
-  const int64_t factors[] = {p.groups, CeilDiv(p.cout, p.n_block),
-                             CeilDiv(p.batch * p.out_h * p.out_w, p.m_block)};
-  return Product(factors);
-}
-
-// Whether so many pixels of all groups' channels lie within `bytes`.
-bool PixelsFit(int64_t pixels, int64_t groups, int64_t channels, int64_t stride, uint64_t bytes) {
-  const int64_t sizes[] = {pixels, groups, channels};
-  const int64_t strides[] = {stride, channels, 1};
-  return Fits(sizes, strides, sizeof(float), bytes);
+bool FloatsFit(int64_t pixels, int64_t groups, int64_t channels, int64_t stride, uint64_t bytes) {
+  return PixelsFit(pixels, groups, channels, stride, sizeof(float), bytes);
 }
 
 template <int kTileM, int kTileN, int kLanes>
@@ -83,19 +51,19 @@ const char* Validate(const Claim& claim) {
   if (!units || *units != claim.units) return "conv: wrong number of units";
   const int64_t in_pixels = p.batch * p.in_h * p.in_w;
   const int64_t out_pixels = p.batch * p.out_h * p.out_w;
-  if (!PixelsFit(out_pixels, p.groups, p.cout, p.out_stride, bytes[0]))
+  if (!FloatsFit(out_pixels, p.groups, p.cout, p.out_stride, bytes[0]))
     return "conv: the output is too small";
-  if (!PixelsFit(in_pixels, p.groups, p.cin, p.in_stride, bytes[1])) return "conv: the input is too small";
+  if (!FloatsFit(in_pixels, p.groups, p.cin, p.in_stride, bytes[1])) return "conv: the input is too small";
   const int64_t weights[] = {p.groups, RoundUp(p.cout, kLanes), p.kernel_h, p.kernel_w, p.cin};
   const std::optional<int64_t> weight_count = Product(weights);
   if (!weight_count || static_cast<uint64_t>(*weight_count) > bytes[2] / sizeof(float)) {
     return "conv: the weights are too small";
   }
-  if (bytes[3] != 0 && !PixelsFit(1, p.groups, p.cout, 0, bytes[3])) return "conv: the bias is too small";
-  if (bytes[4] != 0 && !PixelsFit(out_pixels, p.groups, p.cout, p.residual_stride, bytes[4])) {
+  if (bytes[3] != 0 && !FloatsFit(1, p.groups, p.cout, 0, bytes[3])) return "conv: the bias is too small";
+  if (bytes[4] != 0 && !FloatsFit(out_pixels, p.groups, p.cout, p.residual_stride, bytes[4])) {
     return "conv: the residual is too small";
   }
-  if (bytes[5] != 0 && !PixelsFit(1, p.groups, p.cout, 0, bytes[5])) return "conv: the slope is too small";
+  if (bytes[5] != 0 && !FloatsFit(1, p.groups, p.cout, 0, bytes[5])) return "conv: the slope is too small";
   if (static_cast<uint64_t>(LayOutScratch(p).bytes) > claim.scratch_bytes)
     return "conv: scratch is too small";
   return CheckEpilogue(p.epilogue, bytes[4] != 0, bytes[5] != 0);

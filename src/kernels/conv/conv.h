@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/conv/geometry.h"
 #include "kernels/epilogue/epilogue.h"
 #include "kernels/kernel.h"
 
@@ -27,29 +28,8 @@ enum class Segments : uint32_t {
   kKernelRows = 1,
 };
 
-struct Params {
-  int64_t batch = 1;
-  int64_t in_h = 0;
-  int64_t in_w = 0;
-  int64_t out_h = 0;
-  int64_t out_w = 0;
-  int64_t groups = 1;
-  int64_t cin = 0;        // of a group
-  int64_t cout = 0;       // of a group
-  int64_t in_stride = 0;  // floats from a pixel to the next; images follow each other without a gap
-  int64_t out_stride = 0;
+struct Params : Geometry {
   int64_t residual_stride = 0;
-  int64_t kernel_h = 1;
-  int64_t kernel_w = 1;
-  int64_t stride_h = 1;
-  int64_t stride_w = 1;
-  int64_t dilation_h = 1;
-  int64_t dilation_w = 1;
-  int64_t pad_top = 0;  // what is missing at the bottom and right counts as padding
-  int64_t pad_left = 0;
-  int64_t m_tile = 0;                   // filled by Choose: pixels computed at once
-  int64_t m_block = 0;                  // filled by Choose: pixels of a unit
-  int64_t n_block = 0;                  // filled by Choose: channels of a unit
   Segments segments = Segments::kTaps;  // filled by Choose
   uint32_t unused = 0;
   Epilogue epilogue;

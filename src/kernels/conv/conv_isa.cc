@@ -1,28 +1,11 @@
 #include "kernels/conv/conv.h"
 
+#include "kernels/conv/taps.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/gemm/tile_shapes.h"
 
 namespace whet::kernels::WHET_ISA {
 namespace {
-
-// The output pixels of a tile, in turn.
-struct Pixel {
-  int64_t image;
-  int64_t y;
-  int64_t x;
-
-  static Pixel At(const conv::Params& p, int64_t index) {
-    return {index / (p.out_h * p.out_w), index / p.out_w % p.out_h, index % p.out_w};
-  }
-  void Next(const conv::Params& p) {
-    if (++x < p.out_w) return;
-    x = 0;
-    if (++y < p.out_h) return;
-    y = 0;
-    ++image;
-  }
-};
 
 // The parts of conv::ScratchLayout.
 struct Scratch {
@@ -30,50 +13,6 @@ struct Scratch {
   float* zeros;
   float* copies;
 };
-
-// If the pixels of a tile are neighbours in one row and all their taps are inside the image, the pointers of
-// a segment are equally far from each other. Returns whether that is so, and has filled the list then.
-bool FillInside(const conv::Params& p, const float* input, const Scratch& scratch, const Pixel& first,
-                int64_t count, int64_t segments_of_row) {
-  const int64_t y = first.y * p.stride_h - p.pad_top;
-  const int64_t x = first.x * p.stride_w - p.pad_left;
-  const int64_t last_x = x + (count - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w;
-  if (first.x + count > p.out_w || y < 0 || y + (p.kernel_h - 1) * p.dilation_h >= p.in_h || x < 0 ||
-      last_x >= p.in_w) {
-    return false;
-  }
-  const float** slot = scratch.list;
-  const float* row = input + ((first.image * p.in_h + y) * p.in_w + x) * p.in_stride;
-  for (int64_t ky = 0; ky < p.kernel_h; ++ky) {
-    const float* tap = row;
-    for (int64_t kx = 0; kx < segments_of_row; ++kx) {
-      for (int64_t r = 0; r < count; ++r) slot[r] = tap + r * p.stride_w * p.in_stride;
-      slot += count;
-      tap += p.dilation_w * p.in_stride;
-    }
-    row += p.dilation_h * p.in_w * p.in_stride;
-  }
-  return true;
-}
-
-void FillTaps(const conv::Params& p, const float* input, const Scratch& scratch, Pixel pixel, int64_t count) {
-  for (int64_t r = 0; r < count; ++r) {
-    const float** slot = scratch.list + r;
-    const float* image = input + pixel.image * p.in_h * p.in_w * p.in_stride;
-    int64_t y = pixel.y * p.stride_h - p.pad_top;
-    const int64_t x0 = pixel.x * p.stride_w - p.pad_left;
-    for (int64_t ky = 0; ky < p.kernel_h; ++ky, y += p.dilation_h) {
-      const bool inside = y >= 0 && y < p.in_h;
-      const float* row = inside ? image + y * p.in_w * p.in_stride : nullptr;
-      int64_t x = x0;
-      for (int64_t kx = 0; kx < p.kernel_w; ++kx, x += p.dilation_w) {
-        *slot = inside && x >= 0 && x < p.in_w ? row + x * p.in_stride : scratch.zeros;
-        slot += count;
-      }
-    }
-    pixel.Next(p);
-  }
-}
 
 void FillKernelRows(const conv::Params& p, const float* input, const Scratch& scratch, Pixel pixel,
                     int64_t count) {
@@ -123,9 +62,7 @@ void Run(const Args& args, int64_t begin, int64_t end) {
   const conv::ScratchLayout layout = conv::LayOutScratch(p);
   const bool kernel_rows = p.segments == conv::Segments::kKernelRows;
   const int64_t k = layout.segments * layout.length;
-  // Every output pixel is made of the input pixel at the same place.
-  const bool pointwise = p.kernel_h == 1 && p.kernel_w == 1 && p.stride_h == 1 && p.stride_w == 1 &&
-                         p.pad_top == 0 && p.pad_left == 0 && p.in_h == p.out_h && p.in_w == p.out_w;
+  const bool pointwise = conv::IsPointwise(p);
   auto* scratch_bytes = static_cast<char*>(args.scratch);
   const Scratch scratch = {reinterpret_cast<const float**>(scratch_bytes + layout.list),
                            reinterpret_cast<float*>(scratch_bytes + layout.zeros),
@@ -158,8 +95,12 @@ void Run(const Args& args, int64_t begin, int64_t end) {
         for (int64_t r = 0; r < count; ++r) scratch.list[r] = group_input + (i + r) * p.in_stride;
       } else {
         const Pixel first = Pixel::At(p, i);
-        if (!FillInside(p, group_input, scratch, first, count, kernel_rows ? 1 : p.kernel_w)) {
-          (kernel_rows ? FillKernelRows : FillTaps)(p, group_input, scratch, first, count);
+        if (!FillInside(p, group_input, scratch.list, first, count, kernel_rows ? 1 : p.kernel_w)) {
+          if (kernel_rows) {
+            FillKernelRows(p, group_input, scratch, first, count);
+          } else {
+            FillTaps<float>(p, group_input, scratch.zeros, scratch.list, first, count);
+          }
         }
       }
       tile.rows = count;

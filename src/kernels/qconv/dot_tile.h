@@ -1,0 +1,207 @@
+// The inner loop of the integer products: a tile of up to kDotRows x kDotVectors vectors of sums is kept in
+// registers while the whole of K runs past. Include it only from *_dot_isa.cc files.
+//
+// K is cut into groups, and a lane's sum grows by the dot product of a group at a time. There are two kinds:
+//   quads  of four bytes, where the processor multiplies bytes (VNNI: A unsigned, B signed; Arm's dot
+//   product:
+//          both signed)
+//   pairs  of 16-bit integers elsewhere: A is widened beforehand, B while it is loaded
+// Nothing saturates: sums are exact modulo 2^32, so in whichever order they are made, they are the same.
+//
+// Of A, a group is four bytes that are broadcast; its rows are given by pointers, one list for every segment
+// of K that is contiguous in memory. B is packed: panels as wide as the tile (the last is as many vectors
+// wide as it needs), each [group][column][element of the group], of bytes. What A holds beyond the end of a
+// segment is multiplied by the zeros that B is filled up with.
+#pragma once
+
+#include "kernels/simd/simd.h"
+
+#if defined(__ARM_FEATURE_DOTPROD)
+#include <arm_neon.h>
+#endif
+
+namespace whet::kernels::WHET_ISA {
+
+#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
+inline constexpr int kDotGroup = 4;
+#else
+inline constexpr int kDotGroup = 2;
+#endif
+
+#if defined(__AVX512F__)
+inline constexpr int kDotRows = 12;
+inline constexpr int kDotVectors = 2;
+#elif defined(__AVX2__)
+inline constexpr int kDotRows = 6;
+inline constexpr int kDotVectors = 2;
+#elif defined(__ARM_FEATURE_DOTPROD)
+inline constexpr int kDotRows = 6;
+inline constexpr int kDotVectors = 4;
+#else
+inline constexpr int kDotRows = 4;
+inline constexpr int kDotVectors = 2;
+#endif
+inline constexpr int kDotColumns = kDotVectors * kLanes;
+
+struct DotTileArgs {
+  const uint8_t* const* a;  // [segment][row]
+  int64_t rows;             // of the list; those of the tile
+  int64_t segments;
+  int64_t groups;  // of a segment
+  const int8_t* b;
+  int32_t* sums;  // [row][kDotColumns]
+};
+
+#if !defined(__AVX2__)
+using PairBytes = int8_t __attribute__((vector_size(16)));
+using PairHalves = int16_t __attribute__((vector_size(16)));
+using PairLongs = int64_t __attribute__((vector_size(16)));
+// The lower eight bytes of a and b in turn.
+WHET_INLINE PairBytes InterleaveBytes(PairBytes a, PairBytes b) {
+  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+}
+#endif
+
+using DotTileFn = void (*)(const DotTileArgs& args);
+
+// sum + a . b for the group in each lane.
+WHET_INLINE I32 Dot(I32 sum, I32 a, I32 b) {
+#if defined(__AVX512VNNI__)
+  return reinterpret_cast<I32>(_mm512_dpbusd_epi32(
+      reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX512F__)
+  return sum +
+         reinterpret_cast<I32>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
+#elif defined(__AVX2__)
+  return sum +
+         reinterpret_cast<I32>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return reinterpret_cast<I32>(vdotq_s32(reinterpret_cast<int32x4_t>(sum), reinterpret_cast<int8x16_t>(a),
+                                         reinterpret_cast<int8x16_t>(b)));
+#else
+  return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+
+// kVectorBytes / 2 bytes as 16-bit integers.
+WHET_INLINE I32 LoadSignedPairs(const void* p) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<I32>(_mm512_cvtepi8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p))));
+#elif defined(__AVX2__)
+  return reinterpret_cast<I32>(_mm256_cvtepi8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+#else
+  // Each byte is put into the upper half of a 16-bit integer and shifted down.
+  int64_t eight;
+  std::memcpy(&eight, p, sizeof(eight));
+  const auto v = reinterpret_cast<PairBytes>(PairLongs{eight, 0});
+  return reinterpret_cast<I32>(reinterpret_cast<PairHalves>(InterleaveBytes(v, v)) >> 8);
+#endif
+}
+WHET_INLINE I32 LoadUnsignedPairs(const void* p) {
+#if defined(__AVX512F__)
+  return reinterpret_cast<I32>(_mm512_cvtepu8_epi16(_mm256_loadu_si256(static_cast<const __m256i*>(p))));
+#elif defined(__AVX2__)
+  return reinterpret_cast<I32>(_mm256_cvtepu8_epi16(_mm_loadu_si128(static_cast<const __m128i*>(p))));
+#else
+  int64_t eight;
+  std::memcpy(&eight, p, sizeof(eight));
+  const auto v = reinterpret_cast<PairBytes>(PairLongs{eight, 0});
+  return reinterpret_cast<I32>(InterleaveBytes(v, PairBytes{}));
+#endif
+}
+
+// The groups of kLanes columns of B.
+WHET_INLINE I32 LoadColumns(const int8_t* p) {
+  if constexpr (kDotGroup == 2) return LoadSignedPairs(p);
+  I32 v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+// Steps groups of K; step s adds to acc[s % kChains]: a tile of few sums needs several chains of additions to
+// hide the latency of the dot product.
+template <int kRows, int kVectors, int kChains, int kSteps>
+WHET_INLINE void DotSteps(I32 (&acc)[kChains][kRows][kVectors], const uint8_t* const (&a)[kRows],
+                          int64_t offset, const int8_t* b) {
+#pragma GCC unroll 16
+  for (int s = 0; s < kSteps; ++s) {
+    I32 columns[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      columns[v] = LoadColumns(b + (s * kVectors + v) * kLanes * kDotGroup);
+      // Else the compiler makes the load a part of every product.
+      WHET_KEEP_IN_REGISTER(columns[v]);
+    }
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i) {
+      int32_t group;
+      std::memcpy(&group, a[i] + offset + 4 * s, sizeof(group));
+      const I32 x = Set1(group);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        I32 sum = Dot(acc[s % kChains][i][v], x, columns[v]);
+        if constexpr (kVectorRegisters < 32) WHET_KEEP_IN_REGISTER(sum);
+        acc[s % kChains][i][v] = sum;
+      }
+    }
+  }
+}
+
+template <int kRows, int kVectors>
+void DotTile(const DotTileArgs& args) {
+  constexpr int kSums = kRows * kVectors;
+  constexpr int kChains = kSums >= 8 ? 1 : kSums >= 4 ? 2 : 4;
+  constexpr int kUnroll = 4;
+  constexpr int64_t kStep = kVectors * kLanes * kDotGroup;
+  I32 acc[kChains][kRows][kVectors] = {};
+  const int8_t* b = args.b;
+  const uint8_t* const* list = args.a;
+  const int64_t groups = args.groups;
+  for (int64_t segment = args.segments; segment > 0; --segment) {
+    const uint8_t* a[kRows];
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i) a[i] = list[i];
+    list += args.rows;
+    int64_t k = 0;
+    for (; k + kUnroll <= groups; k += kUnroll) {
+      DotSteps<kRows, kVectors, kChains, kUnroll>(acc, a, 4 * k, b);
+      b += kUnroll * kStep;
+    }
+    for (; k < groups; ++k) {
+      DotSteps<kRows, kVectors, kChains, 1>(acc, a, 4 * k, b);
+      b += kStep;
+    }
+  }
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      I32 sum = acc[0][i][v];
+#pragma GCC unroll 4
+      for (int s = 1; s < kChains; ++s) sum += acc[s][i][v];
+      StoreI32(args.sums + i * kDotColumns + v * kLanes, sum);
+    }
+  }
+}
+
+// Any number of rows up to kDotRows, of vectors up to kDotVectors.
+struct DotTiles {
+  DotTileFn fn[kDotVectors][kDotRows];
+  constexpr DotTiles() : fn{} { FillVectors<kDotVectors>(); }
+  template <int kV>
+  constexpr void FillVectors() {
+    if constexpr (kV > 0) {
+      FillRows<kDotRows, kV>();
+      FillVectors<kV - 1>();
+    }
+  }
+  template <int kR, int kV>
+  constexpr void FillRows() {
+    if constexpr (kR > 0) {
+      fn[kV - 1][kR - 1] = &DotTile<kR, kV>;
+      FillRows<kR - 1, kV>();
+    }
+  }
+};
+
+}  // namespace whet::kernels::WHET_ISA
