@@ -62,5 +62,6 @@ if ((EUID != 0)); then
 fi
 
 echo "setup: installing ${missing[*]}"
+# Another apt-get may be at work, on a fresh machine often its own updater: wait for it.
 "${as_root[@]}" apt-get -qq update
-"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install "${missing[@]}"
+"${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -y -o DPkg::Lock::Timeout=600 --no-install-recommends install "${missing[@]}"
