@@ -42,6 +42,7 @@ test-fuzz:
 	scripts/fuzz.sh
 
 test-aarch64:
+	scripts/aarch64_root.sh
 	cmake --preset aarch64
 	cmake --build --preset aarch64
 	ctest --preset aarch64
