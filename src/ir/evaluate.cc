@@ -33,7 +33,10 @@ class EvaluateContext final : public ReferenceContext {
 
   static Result<std::shared_ptr<Constant>> AllocateTensor(DType dtype, const Shape& shape,
                                                           uint64_t max_bytes) {
-    const int64_t elements = CheckedElementCount(shape.dims());
+    // A dimension beside one of size 0 takes no memory, but references loop over it all the same.
+    Shape counted = shape;
+    for (int i = 0; i < shape.rank(); ++i) counted[i] = shape[i] == 0 ? 1 : shape[i];
+    const int64_t elements = CheckedElementCount(counted.dims());
     if (elements < 0 || BytesOf(dtype, static_cast<uint64_t>(elements)) > max_bytes) {
       return Error(Code::kLimitExceeded, "a tensor of %s elements is larger than the limit of %llu bytes",
                    shape.ToString().c_str(), static_cast<unsigned long long>(max_bytes));

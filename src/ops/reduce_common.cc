@@ -41,7 +41,8 @@ Status InferReduce(InferContext& context) {
   if (context.HasInput(1) && !context.IntValues(1, &axes)) {
     if (!keep) {
       const Dim count = LengthOf(context, 1);
-      const bool known = count.known() && count.lo > 0 && count.lo <= x.rank();
+      // More than one may name the same dimension twice.
+      const bool known = count.known() && count.lo == 1 && x.rank() >= 1;
       context.SetOutput(0, UnknownDims(x.dtype, known ? Dim(x.rank() - count.lo) : Dim()));
       return {};
     }

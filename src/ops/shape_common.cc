@@ -54,7 +54,7 @@ Type UnknownDims(DType dtype, const Dim& rank) {
 Dim LengthOf(const InferContext& context, size_t i) {
   const Type& type = context.input(i);
   if (!type.ranked) return Dim();
-  return type.dims.empty() ? Dim(1) : type.dims[0];
+  return ProductOf(type.dims);
 }
 
 Result<int64_t> CheckedIndex(int64_t index, int64_t size) {
