@@ -5,11 +5,11 @@
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
 #   make bench-peers   latency beside ONNX Runtime, measured in the same run
 #   make docs          the table of operators, docs/operators.md
-#   make format, lint  clang-format, clang-tidy
+#   make format, lint  clang-format, clang-tidy (lint-changed: only what the last 20 commits changed)
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all setup configure demo test test-all test-asan test-fuzz test-aarch64 bench-peers docs format lint clean
+.PHONY: all setup configure demo test test-all test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
 
 all: setup configure
 	cmake --build $(BUILD)
@@ -59,6 +59,10 @@ format:
 
 lint:
 	scripts/tidy.sh
+
+lint-changed:
+	@scripts/setup.sh lint
+	scripts/tidy.sh --changed 20
 
 clean:
 	rm -rf build

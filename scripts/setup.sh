@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [fetch] [test] [test-all]
+# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [fetch] [test] [lint] [test-all]
 # (build alone when no group is named). Asks dpkg first, so it is quick and needs no network when all are there.
 # What each package is for: docs/dependencies.md.
 set -euo pipefail
@@ -20,8 +20,11 @@ test=(
   git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata
   clang-format-19
 )
+lint=(
+  clang-tidy-19
+)
 test_all=(
-  clang-19 clang-tidy-19 libclang-rt-19-dev
+  clang-19 libclang-rt-19-dev
   googletest g++-aarch64-linux-gnu qemu-user
 )
 
@@ -31,8 +34,9 @@ for group in "${@:-build}"; do
     build) wanted+=("${build[@]}") ;;
     fetch) wanted+=("${fetch[@]}") ;;
     test) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}") ;;
-    test-all) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}" "${test_all[@]}") ;;
-    *) echo "setup.sh: no group '$group'; there are: build, fetch, test, test-all" >&2; exit 2 ;;
+    lint) wanted+=("${build[@]}" "${lint[@]}") ;;
+    test-all) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}" "${lint[@]}" "${test_all[@]}") ;;
+    *) echo "setup.sh: no group '$group'; there are: build, fetch, test, lint, test-all" >&2; exit 2 ;;
   esac
 done
 

@@ -1,10 +1,22 @@
 #!/usr/bin/env bash
-# Runs clang-tidy-19 with the checks of .clang-tidy: scripts/tidy.sh [FILE…] (every source file when none is named).
+# Runs clang-tidy-19 with the checks of .clang-tidy: scripts/tidy.sh [FILE…] (every source file when none is named), or
+# scripts/tidy.sh --changed COMMITS [MOST]: the source files that the last COMMITS commits or the working tree changed, the
+# newest first and no more than MOST (40), so that the time it takes is bounded.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # A build without warnings as errors and without kernels of every instruction set would tidy less; use the release one.
 [[ -f build/release/compile_commands.json ]] || cmake --preset release >/dev/null
 files=("$@")
+if [[ ${1:-} == --changed ]]; then
+  [[ ${2:-} =~ ^[0-9]+$ && ${3:-40} =~ ^[0-9]+$ ]] || { echo "tidy: --changed needs a number of commits" >&2; exit 2; }
+  mapfile -t files < <({ git diff --name-only HEAD; git log -n "$2" --format= --name-only; } |
+    grep -E '^src/.*\.cc$' | grep -v '_fuzz\.cc$' | awk '!seen[$0]++' | while read -r file; do [[ ! -f $file ]] || echo "$file"; done)
+  ((${#files[@]})) || { echo "tidy: no source file was changed"; exit 0; }
+  if ((${#files[@]} > ${3:-40})); then
+    echo "tidy: ${#files[@]} files were changed; the newest ${3:-40} are checked (make lint checks all)"
+    files=("${files[@]:0:${3:-40}}")
+  fi
+fi
 ((${#files[@]})) || mapfile -t files < <(git ls-files 'src/*.cc' | grep -v '_fuzz\.cc$')
 mapfile -t built < <(sed -nE 's/^ *"file": "(.*)".*/\1/p' build/release/compile_commands.json)
 known=$(printf '%s\n' "${built[@]}")
