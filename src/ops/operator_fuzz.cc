@@ -15,7 +15,7 @@ namespace {
 
 using namespace whet;  // NOLINT
 
-std::string SymbolOf(int64_t size) { return "S" + std::to_string(size); }
+std::string SymbolOf(int64_t size) { return Format("S%lld", static_cast<long long>(size)); }
 
 Dim Blur(ops::ByteDraw& draw, int64_t size) {
   switch (draw.Byte() % 4) {
