@@ -11,6 +11,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeDiffCommand());
   commands.push_back(MakeOpsCommand());
   commands.push_back(MakeConformanceCommand());
+  commands.push_back(MakeQuantizeCommand());
   commands.push_back(MakeExportCommand());
   return commands;
 }

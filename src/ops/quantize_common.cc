@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/elements_common.h"
+#include "ops/onnx_dtype_common.h"
 
 namespace whet::ops {
 
@@ -83,6 +84,21 @@ Value* EmitDequantize(GraphBuilder& builder, Value* x, Value* scale, Value* zero
   if (is_vector(scale)) attributes.Set("axis", axis);
   return zero_point != nullptr ? builder.Emit("DequantizeLinear", {x, scale, zero_point}, attributes)
                                : builder.Emit("DequantizeLinear", {x, scale}, attributes);
+}
+
+DynamicallyQuantized EmitDynamicQuantize(GraphBuilder& builder, Value* x) {
+  Value* zero = builder.Scalar(0);
+  const Attributes to_scalar = {{"keepdims", int64_t{0}}};
+  Value* low = builder.Emit("Min", {builder.Emit("ReduceMin", {x}, to_scalar), zero});
+  Value* high = builder.Emit("Max", {builder.Emit("ReduceMax", {x}, to_scalar), zero});
+  Value* range = builder.Emit("Sub", {high, low});
+  // All zero: any scale does.
+  Value* step = builder.Emit("Div", {range, builder.Scalar(255)});
+  Value* scale = builder.Emit("Where", {builder.Emit("Equal", {range, zero}), builder.Scalar(1), step});
+  Value* position = builder.Emit("Sub", {zero, builder.Emit("Div", {low, scale})});
+  Value* rounded = builder.Emit("Round", {builder.Emit("Clip", {position, zero, builder.Scalar(255)})});
+  Value* zero_point = builder.Emit("Cast", {rounded}, {{"to", OnnxFromDType(DType::kU8)}});
+  return {builder.Emit("QuantizeLinear", {x, scale, zero_point}), scale, zero_point};
 }
 
 Status ExportQuantization(std::string_view op, const Node& node, OnnxSink& sink) {

@@ -35,6 +35,14 @@ std::pair<double, double> RangeOf(DType dtype);
 // one entry an output channel, by dimension `axis`.
 Value* EmitDequantize(GraphBuilder& builder, Value* x, Value* scale, Value* zero_point, int64_t axis);
 
+// x as u8 with the scale that spans its values and 0 in 255 steps, found when the Graph runs.
+struct DynamicallyQuantized {
+  Value* values;
+  Value* scale;
+  Value* zero_point;
+};
+DynamicallyQuantized EmitDynamicQuantize(GraphBuilder& builder, Value* x);
+
 Status ExportQuantization(std::string_view op, const Node& node, OnnxSink& sink);
 
 inline constexpr AttributeDef kQuantizeAttributes[] = {{"axis", AttributeKind::kInt},

@@ -1,0 +1,355 @@
+// whet quantize: a float model to a smaller and faster one, and what that cost.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/engine.h"
+#include "cli/graph_runner.h"
+#include "cli/load_model.h"
+#include "cli/model_inputs.h"
+#include "cli/quantize_report.h"
+#include "cli/sample_files.h"
+#include "export/onnx/onnx_export.h"
+#include "measure/latency.h"
+#include "model_file/model_file.h"
+#include "quantize/quantizer.h"
+
+namespace whet::cli {
+namespace {
+
+using quantize::Convention;
+using quantize::LayerScheme;
+using quantize::Scheme;
+
+uint64_t FileBytes(const std::string& path) {
+  std::error_code error;
+  const auto bytes = std::filesystem::file_size(path, error);
+  return error ? 0 : static_cast<uint64_t>(bytes);
+}
+
+bool IsOnnx(const std::string& path) { return std::filesystem::path(path).extension() == ".onnx"; }
+
+// Draws a bar for each kind of work that reports itself.
+class ProgressBars {
+ public:
+  explicit ProgressBars(const Console& console) : console_(console) {}
+
+  quantize::ProgressFn Function() {
+    return [this](std::string_view what, size_t done, size_t total) {
+      if (bar_ == nullptr || what != what_) {
+        bar_.reset();
+        what_ = what;
+        bar_ = std::make_unique<Progress>(console_, what_, total);
+      }
+      bar_->Advance("");
+      if (done == total) bar_.reset();
+    };
+  }
+
+ private:
+  const Console& console_;
+  std::string what_;
+  std::unique_ptr<Progress> bar_;
+};
+
+class QuantizeCommand final : public Command {
+ public:
+  std::string_view name() const override { return "quantize"; }
+  std::string_view summary() const override {
+    return "Make a model smaller and faster with integers, and say what it cost layer by layer";
+  }
+  std::string_view example() const override {
+    return "  whet quantize model.onnx -o model-int8.whet --data photos/\n"
+           "  whet quantize model.onnx -o model-int8.whet --data photos/ --html report.html --keep-float "
+           "'*/head/*'\n"
+           "  whet quantize model.onnx -o model-int4.whet --scheme weight4 --group 32";
+  }
+
+  void Define(CLI::App& app) override {
+    app.add_option("MODEL", model_, "The float model")->required();
+    app.add_option("-o,--output", output_, "The quantized model to write, .whet or .onnx")
+        ->required()
+        ->type_name("FILE");
+    DefineScheme(app);
+    DefineCalibration(app);
+    app.add_option("--html", html_, "Write the report as a page with charts")->type_name("FILE");
+    app.add_flag("--all", all_, "Show every layer, not only the worst");
+    app.add_option("--compare", compare_, "Samples on which the layers are compared with the float model")
+        ->check(CLI::Range(0, 1000000))
+        ->capture_default_str();
+    app.add_option("--seconds", seconds_, "How long latency is measured; 0 does not")
+        ->check(CLI::Range(0.0, 3600.0))
+        ->capture_default_str();
+    AddInputOptions(app, &samples_.inputs);
+    AddEngineOptions(app, &engine_);
+  }
+
+  Status Run(Console& console) override {
+    const int64_t start = NowNanoseconds();
+    WHET_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(model_));
+    const Graph& graph = *model.graph;
+    std::unique_ptr<quantize::SampleSource> samples;
+    if (!samples_.data.empty()) {
+      auto opened = OpenSamples(graph, samples_);
+      if (!opened.ok()) return opened.TakeStatus().At("--data");
+      samples = std::move(*opened);
+    }
+    GraphRunner runner(ToExecutorOptions(engine_, model_));
+    ProgressBars bars(console);
+    auto quantizer = quantize::Quantizer::Create(graph, Options(bars.Function()), runner, samples.get());
+    if (!quantizer.ok()) return quantizer.TakeStatus().At(model_);
+    WHET_RETURN_IF_ERROR(PrepareCalibration(*quantizer, samples.get()));
+    auto built = quantizer->Build();
+    if (!built.ok()) return built.TakeStatus().At(model_);
+
+    QuantizeReport report;
+    report.notes = quantizer->notes();
+    report.warnings = built->warnings;
+    AddDataWarnings(quantizer->NeedsCalibration(), &report);
+    WHET_RETURN_IF_ERROR(Save(*built->graph));
+    Status status = Measure(*quantizer, *built, runner, samples.get(), bars, &report);
+    if (!status.ok()) return std::move(status).At(model_);
+    report.model = model_;
+    report.output = output_;
+    report.scheme = std::string(quantize::NameOf(scheme_.scheme));
+    report.calibration_samples = quantizer->calibration() ? quantizer->calibration()->samples : 0;
+    report.seconds = static_cast<double>(NowNanoseconds() - start) * 1e-9;
+    report.float_bytes = FileBytes(model_);
+    report.quantized_bytes = FileBytes(output_);
+    if (!html_.empty()) {
+      const std::string page = ReportHtml(report);
+      WHET_RETURN_IF_ERROR(WriteFileAtomically(html_, std::as_bytes(std::span(page.data(), page.size()))));
+    }
+    if (console.json()) {
+      console.PrintJson(ReportJson(report));
+    } else {
+      constexpr size_t kWorst = 10;
+      console.Print(ReportText(report, all_ ? 0 : kWorst));
+    }
+    return {};
+  }
+
+ private:
+  void DefineScheme(CLI::App& app) {
+    app.add_option_function<std::string>(
+           "--scheme",
+           [this](const std::string& text) {
+             scheme_.scheme = Parsed("--scheme", quantize::SchemeFromName(text));
+           },
+           "int8, int16 (activations of 16 bits), dynamic (int8 without calibration), weight8 and weight4 "
+           "(weights "
+           "only), f16 or bf16 (default: int8)")
+        ->type_name("NAME")
+        ->group("Scheme");
+    app.add_option_function<std::vector<std::string>>(
+           "--layer",
+           [this](const std::vector<std::string>& texts) {
+             for (const std::string& text : texts) {
+               const size_t equals = text.rfind('=');
+               if (equals == std::string::npos || equals == 0) {
+                 throw CLI::ValidationError("--layer", "'" + text + "' is not of the form NAME=SCHEME");
+               }
+               const Scheme scheme = Parsed("--layer", quantize::SchemeFromName(text.substr(equals + 1)));
+               scheme_.layers.push_back({text.substr(0, equals), scheme});
+             }
+           },
+           "Another scheme, or float, for the layers of that name; * stands for any characters (repeatable)")
+        ->type_name("NAME=SCHEME")
+        ->allow_extra_args(false)
+        ->group("Scheme");
+    app.add_option_function<std::vector<std::string>>(
+           "--keep-float",
+           [this](const std::vector<std::string>& texts) {
+             for (const std::string& text : texts) scheme_.layers.push_back({text, Scheme::kFloat});
+           },
+           "The same as --layer NAME=float (repeatable)")
+        ->type_name("NAME")
+        ->allow_extra_args(false)
+        ->group("Scheme");
+    app.add_option_function<std::string>(
+           "--convention",
+           [this](const std::string& text) {
+             scheme_.convention = text == "tflite" ? Convention::kTflite : Convention::kOnnx;
+           },
+           "onnx: every tensor has its own range; tflite: the rules of TensorFlow Lite's specification "
+           "(default: onnx)")
+        ->check(CLI::IsMember({"onnx", "tflite"}))
+        ->group("Scheme");
+    app.add_option_function<std::string>(
+           "--activations", [this](const std::string& text) { scheme_.activation = DTypeFromName(text); },
+           "Type of 8-bit activations: u8 or i8 (default: u8; tflite: i8)")
+        ->check(CLI::IsMember({"u8", "i8"}))
+        ->group("Scheme");
+    app.add_option("--group", scheme_.group, "weight8, weight4: weights that share a scale")
+        ->check(CLI::IsMember({32, 64, 128}))
+        ->capture_default_str()
+        ->group("Scheme");
+    app.add_flag_callback(
+           "--asymmetric", [this] { scheme_.symmetric = false; },
+           "weight8, weight4: a zero point beside each scale")
+        ->group("Scheme");
+  }
+
+  void DefineCalibration(CLI::App& app) {
+    app.add_option("--data", samples_.data,
+                   "Samples to calibrate on and to compare with: a folder of pictures, recordings or arrays, "
+                   "or a .npz "
+                   "whose arrays have the samples as first dimension")
+        ->type_name("FOLDER|FILE")
+        ->group("Calibration");
+    app.add_option("--samples", samples_.count, "At most so many, evenly spread over the data")
+        ->check(CLI::Range(1, 10000000))
+        ->capture_default_str()
+        ->group("Calibration");
+    app.add_option(
+           "--calibration", calibration_,
+           "File that keeps what calibration saw: read if it is there and of this model, else written")
+        ->type_name("FILE.npz")
+        ->group("Calibration");
+    app.add_option_function<std::string>(
+           "--method",
+           [this](const std::string& text) {
+             scheme_.range.method = Parsed("--method", quantize::RangeMethodFromName(text));
+           },
+           "How an activation's range is chosen: " + std::string(quantize::kRangeMethodNames) +
+               " (default: mse)")
+        ->type_name("NAME")
+        ->group("Calibration");
+    app.add_option("--percentile", scheme_.range.percentile,
+                   "percentile: this part of the values is kept, in percent")
+        ->check(CLI::Range(50.0, 100.0))
+        ->capture_default_str()
+        ->group("Calibration");
+    std::string steps;
+    for (const quantize::RecoveryStep& step : quantize::RecoverySteps()) {
+      steps += (steps.empty() ? "" : ", ") + std::string(step.name);
+    }
+    app.add_option_function<std::vector<std::string>>(
+           "--without",
+           [this](const std::vector<std::string>& names) {
+             for (const std::string& name : names) {
+               const auto is = [&](const quantize::RecoveryStep& step) { return step.name == name; };
+               if (!std::ranges::any_of(quantize::RecoverySteps(), is)) {
+                 throw CLI::ValidationError("--without", "there is no step '" + name + "'");
+               }
+               without_.insert(name);
+             }
+           },
+           "Leave out a step of accuracy recovery: " + steps + " (repeatable)")
+        ->type_name("STEP")
+        ->allow_extra_args(false)
+        ->group("Calibration");
+  }
+
+  template <typename T>
+  static T Parsed(const char* flag, Result<T> result) {
+    if (!result.ok()) throw CLI::ValidationError(flag, result.status().ToString());
+    return *result;
+  }
+
+  quantize::QuantizerOptions Options(quantize::ProgressFn progress) const {
+    quantize::QuantizerOptions options;
+    options.shapes = samples_.inputs.shapes.shapes;
+    options.disabled_passes = engine_.disabled_passes;
+    options.scheme = scheme_;
+    options.calibration.progress = std::move(progress);
+    options.without = without_;
+    return options;
+  }
+
+  Status PrepareCalibration(quantize::Quantizer& quantizer, const quantize::SampleSource* samples) {
+    if (!quantizer.NeedsCalibration()) return {};
+    std::error_code error;
+    if (!calibration_.empty() && std::filesystem::exists(calibration_, error)) {
+      WHET_ASSIGN_OR_RETURN(quantize::Calibration kept, quantize::LoadCalibration(calibration_));
+      Status status = quantizer.UseCalibration(std::move(kept));
+      return status.ok() ? Status() : std::move(status).At(calibration_);
+    }
+    if (samples == nullptr) {
+      return Error(
+          Code::kInvalidArgument,
+          "the scheme needs to see what values occur: add --data with a hundred typical samples, or take a "
+          "scheme that does without, such as dynamic or weight8");
+    }
+    Status status = quantizer.Calibrate();
+    if (!status.ok()) return std::move(status).At(model_);
+    return calibration_.empty() ? Status()
+                                : quantize::SaveCalibration(*quantizer.calibration(), calibration_);
+  }
+
+  void AddDataWarnings(bool calibrated, QuantizeReport* report) const {
+    std::error_code error;
+    if (calibrated && samples_.data.starts_with("random") && !std::filesystem::exists(samples_.data, error)) {
+      report->warnings.push_back(
+          "the samples are random: the ranges found are not those of real inputs; use this to try things "
+          "only");
+    }
+  }
+
+  Status Save(const Graph& graph) const {
+    return IsOnnx(output_) ? ExportOnnx(graph, output_) : SaveModel(graph, output_);
+  }
+
+  Status Measure(quantize::Quantizer& quantizer, const quantize::QuantizedGraph& built, GraphRunner& runner,
+                 quantize::SampleSource* samples, ProgressBars& bars, QuantizeReport* report) {
+    quantize::Comparison comparison;
+    std::pair<GraphRunner::Times, GraphRunner::Times> times;
+    std::unique_ptr<quantize::SampleSource> stand_in;
+    if (samples == nullptr) {
+      // Latency does not depend on the values, and the errors are better than none.
+      SampleArguments random = samples_;
+      random.data = "random";
+      auto opened = OpenSamples(quantizer.prepared(), random);
+      if (!opened.ok()) return opened.TakeStatus();
+      stand_in = std::move(*opened);
+      samples = stand_in.get();
+      report->warnings.push_back("no --data was given: errors and latency are those on random inputs");
+    }
+    if (compare_ > 0) {
+      quantize::ComparisonOptions options;
+      options.samples = compare_;
+      options.progress = bars.Function();
+      const quantize::Calibration* calibration =
+          quantizer.calibration() ? &*quantizer.calibration() : nullptr;
+      WHET_ASSIGN_OR_RETURN(
+          comparison, quantize::Compare(quantizer.prepared(), built, calibration, runner, *samples, options));
+    }
+    if (seconds_ > 0) {
+      WHET_ASSIGN_OR_RETURN(const auto runs, samples->Load(0));
+      if (!runs.empty()) {
+        WHET_ASSIGN_OR_RETURN(times,
+                              runner.MeasureBoth(quantizer.prepared(), *built.graph, runs[0], seconds_));
+      }
+    }
+    report->AddLayers(built.layers, comparison, times.first, times.second);
+    report->float_ms = times.first.p50;
+    report->quantized_ms = times.second.p50;
+    const ExecutorOptions engine = ToExecutorOptions(engine_, model_);
+    report->threads = engine.threads.threads;
+    report->isa = std::string(IsaName(engine.isa));
+    return {};
+  }
+
+  std::string model_;
+  std::string output_;
+  quantize::SchemeOptions scheme_;
+  SampleArguments samples_;
+  std::string calibration_;
+  std::set<std::string> without_;
+  std::string html_;
+  bool all_ = false;
+  size_t compare_ = 16;
+  double seconds_ = 1;
+  EngineArguments engine_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeQuantizeCommand() { return std::make_unique<QuantizeCommand>(); }
+
+}  // namespace whet::cli

@@ -1,0 +1,64 @@
+// What `whet quantize` tells of its work: on the terminal, as JSON, and as a page for the browser.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "cli/graph_runner.h"
+#include "quantize/compare.h"
+#include "quantize/rewrite.h"
+
+namespace whet::cli {
+
+struct QuantizeReport {
+  struct Layer {
+    quantize::QuantizedLayer what;
+    std::optional<quantize::LayerError> error;  // of layers that were compared
+    double float_ms = 0;                        // of one run; 0 where it runs as part of another step
+    double quantized_ms = 0;
+  };
+  // A choice of schemes that the search tried.
+  struct Trial {
+    std::string what;
+    double metric = 0;
+    double milliseconds = 0;
+    bool chosen = false;
+  };
+
+  std::string model;
+  std::string output;
+  std::string scheme;
+  size_t calibration_samples = 0;
+  size_t compared_samples = 0;
+  double seconds = 0;
+  uint64_t float_bytes = 0;  // of the files
+  uint64_t quantized_bytes = 0;
+  double float_ms = 0;  // of one run; 0: not measured
+  double quantized_ms = 0;
+  int threads = 1;
+  std::string isa;
+  std::vector<Layer> layers;
+  std::vector<quantize::OutputError> outputs;
+  std::vector<std::string> notes;
+  std::vector<std::string> warnings;
+  std::string metric;  // empty: none was asked for
+  double float_metric = 0;
+  double quantized_metric = 0;
+  std::vector<Trial> trials;
+
+  // Fills in `layers` of what was built, compared and measured.
+  void AddLayers(const std::vector<quantize::QuantizedLayer>& built, const quantize::Comparison& comparison,
+                 const GraphRunner::Times& float_times, const GraphRunner::Times& quantized_times);
+};
+
+// All layers, or the `worst` by SQNR if that is not 0.
+std::string ReportText(const QuantizeReport& report, size_t worst);
+nlohmann::ordered_json ReportJson(const QuantizeReport& report);
+// One page without anything from outside, with charts, for light and dark screens.
+std::string ReportHtml(const QuantizeReport& report);
+
+}  // namespace whet::cli

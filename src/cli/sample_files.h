@@ -1,0 +1,28 @@
+// Samples for calibration: files of a folder, or the rows of a .npz, as the model's inputs.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/status.h"
+#include "cli/model_inputs.h"
+#include "ir/graph.h"
+#include "quantize/runner.h"
+
+namespace whet::cli {
+
+struct SampleArguments {
+  // A folder (and those in it) of pictures, recordings, .npy or .npz files, one file a sample; one such file;
+  // a .npz whose arrays have the samples as first dimension; or "random[:SEED]".
+  std::string data;
+  size_t count = 100;
+  // For inputs that the data does not give, and for how pictures and recordings become inputs.
+  InputArguments inputs;
+};
+
+// At most `count` of the samples there are, evenly spread over the files in the order of their names. An
+// error if there are none. `graph` must outlive the source.
+Result<std::unique_ptr<quantize::SampleSource>> OpenSamples(const Graph& graph,
+                                                            const SampleArguments& arguments);
+
+}  // namespace whet::cli

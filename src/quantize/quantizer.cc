@@ -1,0 +1,87 @@
+#include "quantize/quantizer.h"
+
+#include <algorithm>
+
+#include "quantize/correct_bias.h"
+#include "quantize/equalize.h"
+#include "quantize/prepare.h"
+
+namespace whet::quantize {
+namespace {
+
+constexpr std::string_view kEqualization = "equalization";
+constexpr std::string_view kBiasCorrection = "bias_correction";
+constexpr RecoveryStep kSteps[] = {
+    {kEqualization, "scales the channels of convolutions that follow each other to one range"},
+    {kBiasCorrection, "takes the mean error of each channel, on samples, off the bias"}};
+
+}  // namespace
+
+std::span<const RecoveryStep> RecoverySteps() { return kSteps; }
+
+bool Quantizer::NeedsCalibration() const {
+  return IsStatic(options_.scheme.scheme) ||
+         std::ranges::any_of(options_.scheme.layers,
+                             [](const LayerScheme& layer) { return IsStatic(layer.scheme); });
+}
+
+Result<Quantizer> Quantizer::Create(const Graph& graph, QuantizerOptions options, ModelRunner& runner,
+                                    SampleSource* samples) {
+  for (const std::string& name : options.without) {
+    const auto is = [&](const RecoveryStep& step) { return step.name == name; };
+    if (!std::ranges::any_of(kSteps, is)) {
+      return Error(Code::kNotFound, "there is no step '%s' to leave out", name.c_str());
+    }
+  }
+  Quantizer quantizer(std::move(options), runner, samples);
+  WHET_ASSIGN_OR_RETURN(quantizer.prepared_,
+                        Prepare(graph, quantizer.options_.shapes, quantizer.options_.disabled_passes));
+  if (quantizer.NeedsCalibration() && quantizer.Does(kEqualization)) {
+    WHET_ASSIGN_OR_RETURN(const int pairs, EqualizeLayers(*quantizer.prepared_));
+    if (pairs > 0) quantizer.notes_.push_back(Format("%d pairs of layers equalized", pairs));
+  }
+  return quantizer;
+}
+
+Status Quantizer::Calibrate() {
+  if (samples_ == nullptr) {
+    return Error(Code::kInvalidArgument, "the scheme %s needs samples to calibrate on",
+                 std::string(NameOf(options_.scheme.scheme)).c_str());
+  }
+  const std::vector<std::string> values = WatchedValues(*prepared_);
+  WHET_ASSIGN_OR_RETURN(calibration_,
+                        quantize::Calibrate(*prepared_, values, *runner_, *samples_, options_.calibration));
+  return {};
+}
+
+Status Quantizer::UseCalibration(Calibration calibration) {
+  if (calibration.fingerprint != FingerprintOf(*prepared_)) {
+    return Error(
+        Code::kInvalidArgument,
+        "the calibration is of another model, of other input shapes, or was made with other steps left out; "
+        "calibrate again");
+  }
+  calibration_ = std::move(calibration);
+  return {};
+}
+
+Result<QuantizedGraph> Quantizer::Build(std::span<const LayerScheme> layers, bool correct) {
+  if (NeedsCalibration() && !calibration_) WHET_RETURN_IF_ERROR(Calibrate());
+  SchemeOptions scheme = options_.scheme;
+  scheme.layers.insert(scheme.layers.end(), layers.begin(), layers.end());
+  const Calibration* calibration = calibration_ ? &*calibration_ : nullptr;
+  WHET_ASSIGN_OR_RETURN(const Assignment assignment, Assign(*prepared_, scheme, calibration));
+  LayerCorrections corrections;
+  WHET_ASSIGN_OR_RETURN(QuantizedGraph quantized, Rewrite(*prepared_, assignment, scheme, corrections));
+  if (!correct || samples_ == nullptr || !Does(kBiasCorrection)) return quantized;
+  const BiasCorrectionOptions options{options_.bias_samples, options_.calibration.progress};
+  auto biases = CorrectBiases(*prepared_, quantized, *runner_, *samples_, options);
+  if (!biases.ok() && biases.status().code() == Code::kUnsupported) {
+    quantized.warnings.push_back("biases are not corrected: " + std::string(biases.status().what()));
+    return quantized;
+  }
+  WHET_ASSIGN_OR_RETURN(corrections.bias, std::move(biases));
+  return Rewrite(*prepared_, assignment, scheme, corrections);
+}
+
+}  // namespace whet::quantize

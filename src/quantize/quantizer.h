@@ -1,0 +1,76 @@
+// Post-training quantization of a Graph, from the float model to explicit QuantizeLinear and
+// DequantizeLinear.
+//
+// Quantizer prepares the model, calibrates it once, and then builds as many quantized Graphs as are wanted,
+// with different schemes for the whole or for single layers. One thread at a time.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "ir/graph.h"
+#include "quantize/assignment.h"
+#include "quantize/calibration.h"
+#include "quantize/rewrite.h"
+#include "quantize/runner.h"
+
+namespace whet::quantize {
+
+// The steps of accuracy recovery, by which they are left out.
+struct RecoveryStep {
+  std::string_view name;
+  std::string_view summary;
+};
+std::span<const RecoveryStep> RecoverySteps();
+
+struct QuantizerOptions {
+  std::map<std::string, Shape> shapes;  // of inputs, where the model leaves them open
+  std::vector<std::string> disabled_passes;
+  SchemeOptions scheme;
+  CalibrationOptions calibration;
+  // Names of RecoverySteps to leave out.
+  std::set<std::string> without;
+  // Samples that bias correction runs.
+  size_t bias_samples = 32;
+};
+
+class Quantizer {
+ public:
+  // Prepares the Graph. `runner` and `samples` must outlive the Quantizer; samples may be null where no
+  // scheme is static, which leaves out what needs them.
+  static Result<Quantizer> Create(const Graph& graph, QuantizerOptions options, ModelRunner& runner,
+                                  SampleSource* samples);
+
+  // The float model whose layers are quantized.
+  const Graph& prepared() const { return *prepared_; }
+  // What has been done to it beside the passes, for people to read.
+  const std::vector<std::string>& notes() const { return notes_; }
+  bool NeedsCalibration() const;
+
+  // Runs the samples. Build does it when it is needed and has not been done.
+  Status Calibrate();
+  // Takes what was kept of an earlier run of the same model; an error if it is of another one.
+  Status UseCalibration(Calibration calibration);
+  const std::optional<Calibration>& calibration() const { return calibration_; }
+
+  // With `layers` after those of the options. `correct` false leaves out the steps that come after rounding.
+  Result<QuantizedGraph> Build(std::span<const LayerScheme> layers = {}, bool correct = true);
+
+ private:
+  Quantizer(QuantizerOptions options, ModelRunner& runner, SampleSource* samples)
+      : options_(std::move(options)), runner_(&runner), samples_(samples) {}
+  bool Does(std::string_view step) const { return !options_.without.contains(std::string(step)); }
+
+  QuantizerOptions options_;
+  ModelRunner* runner_;
+  SampleSource* samples_;
+  std::unique_ptr<Graph> prepared_;
+  std::vector<std::string> notes_;
+  std::optional<Calibration> calibration_;
+};
+
+}  // namespace whet::quantize
