@@ -105,6 +105,10 @@ Status ExportQuantization(std::string_view op, const Node& node, OnnxSink& sink)
   if (node.attributes.Int("block_size") != 0 && sink.opset() < 21) {
     return Error(Code::kUnsupported, "quantization by blocks needs opset 21");
   }
+  const Value* integers = op == "QuantizeLinear" ? node.output() : node.input(0);
+  if (BitsOf(integers->type.dtype) == 16 && sink.opset() < 21) {
+    return Error(Code::kUnsupported, "quantization to 16 bits needs opset 21");
+  }
   std::vector<std::string> inputs;
   for (const Value* value : node.inputs()) inputs.push_back(sink.NameOf(value));
   const std::string result = sink.NameOf(node.output());
