@@ -17,7 +17,7 @@ fetch=(
   nodejs npm ca-certificates
 )
 test=(
-  git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata
+  git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist
   clang-format-19
 )
 lint=(

@@ -8,6 +8,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeImportCommand());
   commands.push_back(MakeRunCommand());
   commands.push_back(MakeBenchCommand());
+  commands.push_back(MakeEvalCommand());
   commands.push_back(MakeDiffCommand());
   commands.push_back(MakeOpsCommand());
   commands.push_back(MakeConformanceCommand());

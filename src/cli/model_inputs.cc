@@ -68,12 +68,15 @@ std::string_view Metadata(const Graph& graph, std::string_view key) {
   return it == graph.metadata.end() ? std::string_view() : std::string_view(it->second);
 }
 
+// What becomes of inputs that are not given.
+enum class Missing { kError, kRandom, kLeave };
+
 class Preparer {
  public:
   Preparer(const Graph& graph, const InputArguments& arguments)
       : graph_(graph), arguments_(arguments), given_(graph.inputs().size()) {}
 
-  Result<PreparedInputs> Prepare(bool fill_random) {
+  Result<PreparedInputs> Prepare(Missing missing) {
     for (const auto& [name, shape] : arguments_.shapes.shapes) {
       if (FindInput(name) < 0) {
         return Error(Code::kInvalidArgument, "--shape: the model has no input '%s'; it has %s", name.c_str(),
@@ -87,7 +90,8 @@ class Preparer {
     for (size_t i = 0; i < given_.size(); ++i) {
       const Value& input = *graph_.inputs()[i];
       if (!given_[i].empty() || IsState(input)) continue;
-      if (!fill_random && !randoms_.contains(i)) {
+      if (missing == Missing::kLeave && !randoms_.contains(i)) continue;
+      if (missing == Missing::kError && !randoms_.contains(i)) {
         return Error(
             Code::kInvalidArgument,
             "input '%s' (%s) is not given; add -i '%s=FILE', or -i random for all inputs that are not given",
@@ -441,7 +445,16 @@ Status ExplainAssumed(Status status, const PreparedInputs& inputs) {
 }
 
 Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& arguments, bool fill_random) {
-  return Preparer(graph, arguments).Prepare(fill_random);
+  return Preparer(graph, arguments).Prepare(fill_random ? Missing::kRandom : Missing::kError);
+}
+
+Result<std::map<std::string, TensorPtr>> GivenInputs(const Graph& graph, const InputArguments& arguments) {
+  WHET_ASSIGN_OR_RETURN(const PreparedInputs prepared, Preparer(graph, arguments).Prepare(Missing::kLeave));
+  if (prepared.runs.size() != 1) {
+    return Error(Code::kInvalidArgument,
+                 "-i: a recording of several frames cannot be an input of every sample");
+  }
+  return ByName(graph, prepared.runs[0]);
 }
 
 Result<data::ImagePreprocess> ImageSettings(const Graph& graph, const InputArguments& arguments) {

@@ -66,6 +66,9 @@ Status ExplainAssumed(Status status, const PreparedInputs& inputs);
 // their lowest size.
 Result<PreparedInputs> PrepareInputs(const Graph& graph, const InputArguments& arguments, bool fill_random);
 
+// Only those inputs that the arguments give, for commands that fill the others with something else.
+Result<std::map<std::string, TensorPtr>> GivenInputs(const Graph& graph, const InputArguments& arguments);
+
 // One run's inputs by name, without the states.
 std::map<std::string, TensorPtr> ByName(const Graph& graph, const std::vector<TensorPtr>& inputs);
 

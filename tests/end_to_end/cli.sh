@@ -67,6 +67,19 @@ expect 0 '1 values compared, 0 diverge' '^$' diff model.txt
 sed 's/Add/Sub/' model.txt >other.txt
 expect 1 "first is 'y'" '^whet diff: 1 of 1 values diverge' diff model.txt other.txt
 
+printf '1 2\t1\n3 1\t0\n5 6\t0\n' >set.txt
+expect 0 'top1 66.67 % .95 % interval 20.77 to 93.85' '^$' eval model.txt --data set.txt --metric top1 -i b=0,0
+expect 0 '"interval_method": "wilson"' '^$' eval model.txt --data set.txt --metric top1 -i b=0,0 --json
+expect 0 'only the first right 0, only the second 0' '^$' eval model.txt --against model.txt --data set.txt --metric top1 -i b=0,0
+expect 0 'snr inf dB' '^$' eval model.txt --against model.txt --data set.txt --metric snr -i b=0,0
+expect 1 '^$' "does not fill input 'b'" eval model.txt --data set.txt --metric top1
+expect 1 '^$' 'top5 says nothing about a model of 2 classes' eval model.txt --data set.txt --metric top5 -i b=0,0
+expect 1 '^$' 'needs boxes' eval model.txt --data set.txt --metric map -i b=0,0
+expect 1 '^$' '^whet eval: nowhere: there is no such data set' eval model.txt --data nowhere --metric top1
+expect 1 '^$' 'is one file and has no part' eval model.txt --data set.txt --metric top1 --split train
+expect 2 '^$' '--metric' eval model.txt --data set.txt --metric beauty
+expect 2 '^$' '--part' eval model.txt --data set.txt --metric top1 --part half
+
 expect 0 '^sum.whet: text, 1 nodes' '^$' import model.txt -o sum.whet --set author=me --mean 1,2,3 --labels model.txt
 expect 0 'whet.image = mean=1:2:3' '^$' inspect sum.whet
 expect 0 'f32\[1,2\] +11 +22' '^$' run sum.whet -i a=1,2 -i b=10,20

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The reference models reach the accuracy that models/README.md states, on the whole test set of Debian's
+# dataset-fashion-mnist. Rounding differs between instruction sets, so a few of the 10 000 answers may too.
+# tests/end_to_end/accuracy.sh PROGRAM
+set -euo pipefail
+whet=$1
+root=$(cd "$(dirname "$0")/../.." && pwd)
+data=/usr/share/datasets/fashion-mnist
+band=5 # samples
+faults=0
+
+stated() { # the number in the row of a model, in samples of 10 000
+  awk -F'|' -v file="fashion_mnist/$1.onnx" 'index($2, file) {gsub(/[ %]/, "", $5); printf "%.0f", $5 * 100}' \
+    "$root/models/README.md"
+}
+
+for model in mobile residual; do
+  file=$root/models/fashion_mnist/$model.onnx
+  answer=$("$whet" eval "$file" --data "$data" --metric top1 --no-cache --json)
+  samples=$(grep -oP '"samples": \K[0-9]+' <<<"$answer")
+  right=$(awk '/"value":/ {gsub(",", "", $2); printf "%.0f", $2 * 10000; exit}' <<<"$answer")
+  wanted=$(stated "$model")
+  echo "$model: $right of $samples right, models/README.md states $wanted"
+  if [[ $samples != 10000 || -z $wanted ]] || ((right < wanted - band || right > wanted + band || right < 9200)); then
+    faults=$((faults + 1))
+  fi
+done
+
+# The two models on the same samples, and a set that is sampled: the same samples for the same seed.
+compare() {
+  "$whet" eval "$root/models/fashion_mnist/mobile.onnx" --against "$root/models/fashion_mnist/residual.onnx" \
+    --data "$data" --metric top1 --limit 500 --seed "$1" --json | grep -vE 'samples_per_second'
+}
+first=$(compare 1)
+[[ $first == "$(compare 1)" ]] || { echo "the same seed gave another answer"; faults=$((faults + 1)); }
+[[ $first != "$(compare 2)" ]] || { echo "another seed gave the same answer"; faults=$((faults + 1)); }
+grep -q '"mcnemar"' <<<"$first" || { echo "two models, but no McNemar test"; faults=$((faults + 1)); }
+
+((faults == 0)) || exit 1
