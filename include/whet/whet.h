@@ -64,7 +64,8 @@ typedef enum whet_dtype {
   WHET_U64 = 12,
   WHET_BOOL = 13, /* one byte, 0 or 1 */
   WHET_I4 = 14,   /* two in a byte, the first in the low half */
-  WHET_U4 = 15
+  WHET_U4 = 15,
+  WHET_STRING = 16 /* of a model's inputs and outputs only: no session takes or gives strings */
 } whet_dtype;
 
 /* --- Library. Any thread. */
@@ -94,7 +95,7 @@ WHET_API void whet_model_free(whet_model* model);
 /* What is known of an input or output before shapes are chosen. */
 typedef struct whet_tensor_info {
   const char* name;
-  whet_dtype dtype;
+  whet_dtype dtype;            /* WHET_UNDEFINED if it is no tensor but a sequence or an optional value */
   int32_t rank;                /* -1 if it is not known */
   int64_t dims[WHET_MAX_RANK]; /* -1 where the model leaves it open */
 } whet_tensor_info;

@@ -175,15 +175,19 @@ Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& in
   return entries_.front().session.get();
 }
 
-Result<std::vector<TensorPtr>> Executor::RunSession(Session& session,
-                                                    const std::map<std::string, TensorPtr>& inputs) {
+Result<std::vector<Datum>> Executor::RunSession(Session& session,
+                                                const std::map<std::string, Datum>& inputs) {
   const Plan& plan = session.plan();
   for (size_t i = 0; i < plan.inputs.size(); ++i) {
     const PlanTensor& wanted = plan.tensors[plan.inputs[i].tensor];
     const auto it = inputs.find(plan.inputs[i].name);
     if (it == inputs.end())
       return Error(Code::kInvalidArgument, "input '%s' is missing", plan.inputs[i].name.c_str());
-    const TensorView& given = it->second->view();
+    if (it->second.tensor() == nullptr) {
+      return Error(Code::kInvalidArgument, "input '%s' must be a tensor but is %s", it->first.c_str(),
+                   ToString(it->second).c_str());
+    }
+    const TensorView& given = it->second.tensor()->view();
     if (given.dtype != wanted.dtype || given.shape != wanted.shape) {
       return Error(Code::kInvalidArgument, "input '%s' must be %s %s but is %s %s",
                    plan.inputs[i].name.c_str(), std::string(DTypeName(wanted.dtype)).c_str(),
@@ -193,17 +197,17 @@ Result<std::vector<TensorPtr>> Executor::RunSession(Session& session,
     std::memcpy(session.input(i), given.data, given.bytes());
   }
   WHET_RETURN_IF_ERROR(session.Run());
-  std::vector<TensorPtr> outputs;
+  std::vector<Datum> outputs;
   for (size_t i = 0; i < plan.outputs.size(); ++i) {
     const PlanTensor& tensor = plan.tensors[plan.outputs[i].tensor];
-    outputs.push_back(Constant::Copy(tensor.dtype, tensor.shape, session.output(i)));
+    outputs.emplace_back(Constant::Copy(tensor.dtype, tensor.shape, session.output(i)));
   }
   return outputs;
 }
 
-Result<std::vector<TensorPtr>> Executor::RunEvaluator(const std::map<std::string, TensorPtr>& inputs) {
+Result<std::vector<Datum>> Executor::RunEvaluator(const std::map<std::string, Datum>& inputs) {
   WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
-  std::vector<TensorPtr> ordered;
+  std::vector<Datum> ordered;
   for (const Value* input : model->inputs()) {
     const auto state = std::find_if(model->states.begin(), model->states.end(),
                                     [&](const State& s) { return s.input == input; });
@@ -215,7 +219,7 @@ Result<std::vector<TensorPtr>> Executor::RunEvaluator(const std::map<std::string
       }
       if (current == nullptr)
         return Error(Code::kUnsupported, "state '%s' has no fixed shape", state->name.c_str());
-      ordered.push_back(current);
+      ordered.emplace_back(current);
       continue;
     }
     const auto it = inputs.find(input->name());
@@ -236,21 +240,36 @@ Result<std::vector<TensorPtr>> Executor::RunEvaluator(const std::map<std::string
       if (s.output == &value) w.next[s.name] = tensor;
     }
   };
-  WHET_ASSIGN_OR_RETURN(std::vector<TensorPtr> outputs, GraphEvaluator(options).Run(*model, ordered));
+  WHET_ASSIGN_OR_RETURN(std::vector<Datum> outputs, GraphEvaluator(options).RunAny(*model, ordered));
   for (auto& [name, tensor] : watch.next) evaluator_states_[name] = tensor;
   return outputs;
 }
 
 Result<std::vector<TensorPtr>> Executor::Run(const std::map<std::string, TensorPtr>& inputs) {
+  WHET_ASSIGN_OR_RETURN(const std::vector<Datum> results, RunAny({inputs.begin(), inputs.end()}));
+  std::vector<TensorPtr> outputs;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].tensor() == nullptr) {
+      return Error(Code::kUnsupported, "output '%s' is %s, not a tensor",
+                   graph_->outputs()[i]->name().c_str(), ToString(graph_->outputs()[i]->type).c_str());
+    }
+    outputs.push_back(results[i].tensor());
+  }
+  return outputs;
+}
+
+Result<std::vector<Datum>> Executor::RunAny(const std::map<std::string, Datum>& inputs) {
   WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
-  for (const auto& [name, tensor] : inputs) {
+  for (const auto& [name, datum] : inputs) {
     const Value* input = model->FindValue(name);
     if (input == nullptr || !input->IsGraphInput()) {
       return Error(Code::kInvalidArgument, "the model has no input '%s'", name.c_str());
     }
   }
   std::map<std::string, InputBinding> bindings;
-  for (const auto& [name, tensor] : inputs) {
+  for (const auto& [name, datum] : inputs) {
+    const TensorPtr& tensor = datum.tensor();
+    if (tensor == nullptr) continue;  // then no Plan is made
     const bool by_value = std::find(shape_inputs_.begin(), shape_inputs_.end(), name) != shape_inputs_.end();
     bindings[name] = {tensor->shape(), by_value ? tensor : nullptr};
   }

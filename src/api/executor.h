@@ -47,8 +47,8 @@ struct ExecutorOptions {
   std::string model_id;
   std::vector<std::string> disabled_passes;
   std::shared_ptr<PlanPool> plan_pool;  // may be null
-  // Where a shape depends on data, so that no Plan can be made, runs node by node on the references (slowly);
-  // false makes that an error.
+  // Where no Plan can be made, since a shape depends on data or a value is no tensor of numbers, runs node by
+  // node on the references (slowly); false makes that an error.
   bool allow_evaluator = true;
   // Runs node by node on the references always: the answer to compare with.
   bool only_evaluator = false;
@@ -81,6 +81,8 @@ class Executor {
 
   // Inputs by name; outputs in the model's order. Copies in and out; for the fastest path use Prepare.
   Result<std::vector<TensorPtr>> Run(const std::map<std::string, TensorPtr>& inputs);
+  // Likewise, where some may be sequences or optional values.
+  Result<std::vector<Datum>> RunAny(const std::map<std::string, Datum>& inputs);
 
   // Of the last Prepare: milliseconds spent on making the Plan (0 if it was in memory), and whether it came
   // from disk.
@@ -101,8 +103,8 @@ class Executor {
 
   Result<std::shared_ptr<const Plan>> MakePlan(const std::map<std::string, InputBinding>& inputs,
                                                const std::string& key);
-  Result<std::vector<TensorPtr>> RunSession(Session& session, const std::map<std::string, TensorPtr>& inputs);
-  Result<std::vector<TensorPtr>> RunEvaluator(const std::map<std::string, TensorPtr>& inputs);
+  Result<std::vector<Datum>> RunSession(Session& session, const std::map<std::string, Datum>& inputs);
+  Result<std::vector<Datum>> RunEvaluator(const std::map<std::string, Datum>& inputs);
 
   GraphLoader load_;
   ExecutorOptions options_;

@@ -269,6 +269,38 @@ TEST(Executor, RunsOnTheReferencesWhereShapesDependOnData) {
   EXPECT_NE(executor.evaluator_reason().find("NonZero"), std::string::npos);
 }
 
+TEST(Executor, RunsOnTheReferencesWhereThereAreSequencesAndStrings) {
+  const auto run = [](std::string_view text, const std::map<std::string, Datum>& inputs,
+                      std::string* reason) {
+    Executor executor([&]() -> Result<std::unique_ptr<Graph>> { return ParseText(text); }, {});
+    auto outputs = executor.RunAny(inputs);
+    *reason = executor.evaluator_reason();
+    return outputs;
+  };
+  std::string reason;
+  const TensorPtr x = Constant::ScalarF32(2.5f);
+  auto sequence =
+      run("graph \"\" {\n input %s seq(f32[*])\n input %x f32[]\n"
+          " %y seq(f32[*]) = SequenceInsert(%s, %x) @\"n\"\n output %y\n}",
+          {{"s", Datum::Sequence({})}, {"x", x}}, &reason);
+  ASSERT_TRUE(sequence.ok()) << sequence.status().ToString();
+  EXPECT_EQ(sequence->at(0).elements().at(0), x);
+  EXPECT_NE(reason.find("value 's' is seq(f32[*]); plans are made of tensors of numbers only"),
+            std::string::npos)
+      << reason;
+  const std::string_view cast =
+      "graph \"\" {\n input %x f32[]\n %y string[] = Cast(%x) {to = 8} @\"n\"\n output %y\n}";
+  auto text = run(cast, {{"x", x}}, &reason);
+  ASSERT_TRUE(text.ok()) << text.status().ToString();
+  EXPECT_EQ(text->at(0).tensor()->strings()[0], "2.5");
+  EXPECT_NE(reason.find("value 'y' is string[]"), std::string::npos) << reason;
+  // No plan, so no session.
+  ExecutorOptions strict;
+  strict.allow_evaluator = false;
+  Executor executor([&]() -> Result<std::unique_ptr<Graph>> { return ParseText(cast); }, strict);
+  EXPECT_EQ(executor.Run({{"x", x}}).status().code(), Code::kUnsupported);
+}
+
 TEST(Executor, TheSecondStartTakesThePlanFromDiskWithoutTheModel) {
   const std::filesystem::path folder =
       std::filesystem::temp_directory_path() / ("whet_executor_test." + std::to_string(getpid()));

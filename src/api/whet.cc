@@ -68,6 +68,10 @@ Status IndexError(const char* kind, size_t index, size_t count) {
 void FillInfo(const whet::Value& value, whet_tensor_info* info) {
   *info = {};
   info->name = value.name().c_str();
+  if (!value.type.IsTensor()) {
+    info->rank = -1;
+    return;
+  }
   info->dtype = static_cast<whet_dtype>(value.type.dtype);
   info->rank = value.type.ranked ? value.type.rank() : -1;
   for (int i = 0; i < value.type.rank(); ++i) {
@@ -122,6 +126,10 @@ whet::Result<std::map<std::string, whet::InputBinding>> ReadBindings(const whet:
     const whet::Value* input = graph.FindValue(binding.name);
     if (input == nullptr || !input->IsGraphInput()) {
       return whet::Error(Code::kInvalidArgument, "the model has no input '%s'", binding.name);
+    }
+    if (!input->type.IsTensor() || input->type.dtype == whet::DType::kString) {
+      return whet::Error(Code::kUnsupported, "input '%s' is %s; sessions take tensors of numbers only",
+                         binding.name, whet::ToString(input->type).c_str());
     }
     if (binding.rank < 0 || binding.rank > WHET_MAX_RANK || (binding.rank > 0 && binding.dims == nullptr)) {
       return whet::Error(Code::kInvalidArgument, "input '%s' is given an impossible rank of %d", binding.name,

@@ -5,9 +5,9 @@
 namespace whet {
 namespace {
 
-constexpr std::string_view kNames[kDTypeCount] = {"undefined", "f32",  "f16", "bf16", "f64", "i8",
-                                                  "u8",        "i16",  "u16", "i32",  "u32", "i64",
-                                                  "u64",       "bool", "i4",  "u4"};
+constexpr std::string_view kNames[kDTypeCount] = {"undefined", "f32",  "f16", "bf16", "f64",   "i8",
+                                                  "u8",        "i16",  "u16", "i32",  "u32",   "i64",
+                                                  "u64",       "bool", "i4",  "u4",   "string"};
 
 }  // namespace
 

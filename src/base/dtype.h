@@ -25,8 +25,13 @@ enum class DType : uint8_t {
   kBool = 13,  // one byte, 0 or 1
   kI4 = 14,    // two in a byte, the first in the low half
   kU4 = 15,    // likewise
+  // std::string_view: the characters stand elsewhere and belong to whoever owns the tensor, so that elements
+  // are moved about like any others. Never in a Plan.
+  kString = 16,
 };
-inline constexpr int kDTypeCount = 16;
+inline constexpr int kDTypeCount = 17;
+// Those below are what a Plan's tensors can be.
+inline constexpr int kPlanDTypeCount = 16;
 
 constexpr int BitsOf(DType type) {
   switch (type) {
@@ -46,6 +51,7 @@ constexpr int BitsOf(DType type) {
     case DType::kF64:
     case DType::kI64:
     case DType::kU64: return 64;
+    case DType::kString: return 8 * sizeof(std::string_view);
   }
   return 0;
 }
@@ -68,7 +74,7 @@ constexpr bool IsUnsignedInteger(DType type) {
 }
 constexpr bool IsInteger(DType type) { return IsSignedInteger(type) || IsUnsignedInteger(type); }
 
-// "f32", "i64", "bool", …; the spelling of the text form and of the command line.
+// "f32", "i64", "bool", "string", …; the spelling of the text form and of the command line.
 std::string_view DTypeName(DType type);
 // kUndefined if the name is not one of DTypeName's.
 DType DTypeFromName(std::string_view name);

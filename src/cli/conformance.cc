@@ -28,15 +28,15 @@ class CompiledEngine final : public ConformanceEngine {
  public:
   explicit CompiledEngine(ExecutorOptions options) : options_(std::move(options)) {}
 
-  Result<std::vector<TensorPtr>> Run(Graph& graph, std::span<const TensorPtr> inputs) override {
+  Result<std::vector<Datum>> Run(Graph& graph, std::span<const Datum> inputs) override {
     if (inputs.size() > graph.inputs().size()) {
       return Error(Code::kInvalidArgument, "the test has %zu inputs but the model %zu", inputs.size(),
                    graph.inputs().size());
     }
-    std::map<std::string, TensorPtr> named;
+    std::map<std::string, Datum> named;
     for (size_t i = 0; i < inputs.size(); ++i) named[graph.inputs()[i]->name()] = inputs[i];
     Executor executor([&]() -> Result<std::unique_ptr<Graph>> { return graph.Clone(); }, options_);
-    return executor.Run(named);
+    return executor.RunAny(named);
   }
 
  private:

@@ -29,7 +29,7 @@ struct LayerError {
 
 // Every value that the model computes, by the operators' references.
 Result<ValuesByName> RunReferences(const Graph& graph, const std::map<std::string, TensorPtr>& inputs) {
-  std::vector<TensorPtr> ordered;
+  std::vector<Datum> ordered;
   for (const Value* input : graph.inputs()) {
     const auto it = inputs.find(input->name());
     if (it == inputs.end()) {
@@ -44,7 +44,7 @@ Result<ValuesByName> RunReferences(const Graph& graph, const std::map<std::strin
   options.observe = [](void* context, const Value& value, const TensorPtr& tensor) {
     (*static_cast<ValuesByName*>(context))[value.name()] = tensor;
   };
-  WHET_RETURN_IF_ERROR(GraphEvaluator(options).Run(graph, ordered).TakeStatus());
+  WHET_RETURN_IF_ERROR(GraphEvaluator(options).RunAny(graph, ordered).TakeStatus());
   return values;
 }
 
@@ -78,6 +78,13 @@ LayerError Compare(const std::string& name, std::string op, const TensorView& wa
   error.type = ToString(Type::Of(want.dtype, want.shape.dims()));
   if (want.shape != got.shape) {
     error.problem = "is " + ToString(Type::Of(got.dtype, got.shape.dims())) + " in the second";
+    return error;
+  }
+  if (want.dtype == DType::kString && got.dtype == DType::kString) {
+    const auto* strings = want.as<const std::string_view>();
+    if (!std::equal(strings, strings + want.elements(), got.as<const std::string_view>())) {
+      error.problem = "holds other strings in the second";
+    }
     return error;
   }
   double low = 0, high = 0;

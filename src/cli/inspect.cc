@@ -37,7 +37,7 @@ void Summarize(const Graph& graph, std::set<const Constant*>* seen, Summary* sum
     const Constant* constant = value->constant().get();
     if (constant == nullptr || !seen->insert(constant).second) continue;
     summary->weight_bytes[std::string(DTypeName(constant->dtype()))] += constant->bytes();
-    summary->parameters += constant->shape().elements();
+    if (constant->dtype() != DType::kString) summary->parameters += constant->shape().elements();
   }
   for (const auto& node : graph.nodes()) {
     OperatorCount& count = summary->operators[std::string(node->op_name())];

@@ -83,6 +83,11 @@ class Preparer {
                      InputNames(graph_).c_str());
       }
     }
+    for (const Value* input : graph_.inputs()) {
+      if (IsState(*input) || (input->type.IsTensor() && input->type.dtype != DType::kString)) continue;
+      return Error(Code::kUnsupported, "input '%s' is %s; only tensors of numbers can be given here",
+                   input->name().c_str(), ToString(input->type).c_str());
+    }
     for (const std::string& argument : arguments_.inputs) {
       Status status = Take(argument);
       if (!status.ok()) return std::move(status).At("-i " + argument);

@@ -46,7 +46,12 @@ Result<std::vector<std::string>> ReadLabels(const Graph& graph, const std::strin
 
 // Several runs' tensors one after the other under a new first dimension.
 Result<TensorPtr> Stack(const std::vector<RunOutputs>& runs, size_t output) {
-  const TensorPtr& first = runs[0][output];
+  for (const RunOutputs& run : runs) {
+    if (run[output].tensor() != nullptr) continue;
+    return Error(Code::kUnsupported, "%s is no tensor, so the runs' results fit into no one array",
+                 ToString(run[output]).c_str());
+  }
+  const TensorPtr& first = runs[0][output].tensor();
   if (runs.size() == 1) return TensorPtr(first);
   Shape shape;
   if (first->shape().rank() == kMaxRank) {
@@ -57,7 +62,7 @@ Result<TensorPtr> Stack(const std::vector<RunOutputs>& runs, size_t output) {
   for (int64_t dim : first->shape()) shape.push_back(dim);
   WHET_ASSIGN_OR_RETURN(data::Array all, data::Array::Create(first->dtype(), shape));
   for (size_t run = 0; run < runs.size(); ++run) {
-    const Constant& tensor = *runs[run][output];
+    const Constant& tensor = *runs[run][output].tensor();
     if (!(tensor.shape() == first->shape())) {
       return Error(Code::kUnsupported,
                    "an output has a different shape in each run, so they fit into no one array");
@@ -92,6 +97,18 @@ Statistics StatisticsOf(const TensorView& view) {
   return statistics;
 }
 
+// With what is not UTF-8 made so.
+std::vector<std::string> FirstStrings(const TensorView& view, size_t most) {
+  std::vector<std::string> strings;
+  const auto count = std::min(most, static_cast<size_t>(view.elements()));
+  for (const std::string_view text : std::span(view.as<const std::string_view>(), count)) {
+    const std::string quoted =
+        ordered_json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+    strings.push_back(ordered_json::parse(quoted).get<std::string>());
+  }
+  return strings;
+}
+
 class Delivery {
  public:
   Delivery(const Console& console, const Graph& graph, const PreparedInputs& inputs,
@@ -101,9 +118,19 @@ class Delivery {
   Status Deliver() {
     const size_t count = graph_.outputs().size();
     for (size_t i = 0; i < count; ++i) {
-      WHET_ASSIGN_OR_RETURN(TensorPtr tensor, Stack(runs_, i));
-      views_.push_back({graph_.outputs()[i]->name(), tensor->view()});
-      tensors_.push_back(std::move(tensor));
+      const std::string& name = graph_.outputs()[i]->name();
+      const Datum& only = runs_[0][i];
+      if (runs_.size() == 1 && only.empty()) continue;
+      if (runs_.size() == 1 && only.IsSequence()) {
+        for (const TensorPtr& element : only.elements()) {
+          Add(Format("%s[%zu]", name.c_str(), static_cast<size_t>(&element - only.elements().data())),
+              element);
+        }
+        continue;
+      }
+      auto tensor = Stack(runs_, i);
+      if (!tensor.ok()) return tensor.TakeStatus().At("output '" + name + "'");
+      Add(name, std::move(*tensor));
     }
     WHET_ASSIGN_OR_RETURN(labels_, ReadLabels(graph_, arguments_.labels));
     Status status = PrepareDrawing();
@@ -116,6 +143,11 @@ class Delivery {
   }
 
  private:
+  void Add(std::string name, TensorPtr tensor) {
+    views_.push_back({std::move(name), tensor->view()});
+    tensors_.push_back(std::move(tensor));
+  }
+
   Status PrepareDrawing() {
     const std::string settings =
         arguments_.detector.empty() ? Metadata(graph_, metadata::kDetector) : arguments_.detector;
@@ -192,6 +224,14 @@ class Delivery {
     if (console_.json()) {
       auto outputs = ordered_json::array();
       for (const data::NamedView& output : views_) {
+        if (output.view.dtype == DType::kString) {
+          outputs.push_back(
+              {{"name", output.name},
+               {"dtype", DTypeName(output.view.dtype)},
+               {"shape", std::vector<int64_t>(output.view.shape.begin(), output.view.shape.end())},
+               {"values", FirstStrings(output.view, static_cast<size_t>(output.view.elements()))}});
+          continue;
+        }
         const Statistics s = StatisticsOf(output.view);
         outputs.push_back(
             {{"name", output.name},
@@ -213,14 +253,19 @@ class Delivery {
     if (arguments_.top > 0) return;
     Table table({"output", "type", "min", "max", "mean", "first values"}, {2, 3, 4});
     for (const data::NamedView& output : views_) {
-      const Statistics s = StatisticsOf(output.view);
+      const std::string type = ToString(Type::Of(output.view.dtype, output.view.shape.dims()));
       std::string first;
+      if (output.view.dtype == DType::kString) {
+        for (const std::string& text : FirstStrings(output.view, 4)) first += '\'' + text + "' ";
+        table.Add({output.name, type, "-", "-", "-", first});
+        continue;
+      }
+      const Statistics s = StatisticsOf(output.view);
       for (int64_t i = 0; i < std::min<int64_t>(output.view.elements(), 4); ++i) {
         first += Format(i > 0 ? " %.6g" : "%.6g", data::ElementAsDouble(output.view, i));
       }
       const bool empty = output.view.elements() == s.nans;
-      table.Add({output.name, ToString(Type::Of(output.view.dtype, output.view.shape.dims())),
-                 empty ? "-" : Format("%.6g", s.min), empty ? "-" : Format("%.6g", s.max),
+      table.Add({output.name, type, empty ? "-" : Format("%.6g", s.min), empty ? "-" : Format("%.6g", s.max),
                  s.nans > 0 ? Format("%lld NaN", static_cast<long long>(s.nans)) : Format("%.6g", s.mean),
                  first});
     }
@@ -265,7 +310,7 @@ class Delivery {
     auto list = ordered_json::array();
     for (const data::NamedView& output : views_) {
       const Shape& shape = output.view.shape;
-      if (shape.rank() == 0 || shape.back() < 2) continue;
+      if (shape.rank() == 0 || shape.back() < 2 || output.view.dtype == DType::kString) continue;
       std::vector<int64_t> order(static_cast<size_t>(shape.back()));
       std::iota(order.begin(), order.end(), 0);
       const auto value = [&](int64_t i) {

@@ -25,8 +25,10 @@ struct OutputArguments {
 };
 void AddOutputOptions(CLI::App& app, OutputArguments* arguments);
 
-// One run's outputs, in the graph's order. With several runs, all are given one after the other.
-using RunOutputs = std::vector<TensorPtr>;
+// One run's outputs, in the graph's order. With several runs, all are given one after the other; then they
+// must be tensors. Of one run a sequence 'y' is given as 'y[0]', 'y[1]' …, and an empty optional value not at
+// all.
+using RunOutputs = std::vector<Datum>;
 
 // Writes and prints all that was asked for; a table of the outputs if nothing was.
 Status DeliverOutputs(const Console& console, const Graph& graph, const PreparedInputs& inputs,

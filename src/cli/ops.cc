@@ -43,8 +43,9 @@ This page is made by `make docs` from the operators themselves.
 
 A Graph can hold %zu operators. Another %zu, marked *, are read as compositions of these. Each name of another
 format is followed by the versions (of ONNX: opsets) in which it means this operator; where versions differ, each
-is read as its version says. ONNX's Constant becomes a constant of the Graph. Not supported are strings, sequences,
-optionals, maps and sparse tensors with the operators on them, images as bytes (ImageDecoder), floats of 4 or 8
+is read as its version says. ONNX's Constant becomes a constant of the Graph. Sequences,
+optional values and strings run on the references only. Not supported are maps and sparse tensors with the
+operators on them, RegexFullMatch, images as bytes (ImageDecoder), floats of 4 or 8
 bits, and complex numbers other than those of the Fourier transforms.
 
 )";

@@ -51,9 +51,10 @@ class RunCommand final : public Command {
       Progress progress(console, "run", inputs.runs.size());
       for (size_t run = 0; run < inputs.runs.size(); ++run) {
         if (run > 0) {
-          for (const auto& [output, input] : feed) inputs.runs[run][input] = runs.back()[output];
+          for (const auto& [output, input] : feed) inputs.runs[run][input] = runs.back()[output].tensor();
         }
-        Result<RunOutputs> outputs = executor.Run(ByName(graph, inputs.runs[run]));
+        const std::map<std::string, TensorPtr> named = ByName(graph, inputs.runs[run]);
+        Result<RunOutputs> outputs = executor.RunAny({named.begin(), named.end()});
         if (!outputs.ok()) return ExplainAssumed(outputs.TakeStatus(), inputs);
         runs.push_back(std::move(*outputs));
         progress.Advance("frames");

@@ -46,6 +46,7 @@ Status FixValues(Graph& graph, const std::map<std::string, TensorPtr>& values) {
 constexpr int64_t kMaxShapeInput = 64;
 
 bool CanBeFixed(const Value* value) {
+  if (!value->type.IsTensor()) return false;
   if (!IsInteger(value->type.dtype) && value->type.dtype != DType::kBool) return false;
   if (!value->type.ranked) return true;
   int64_t elements = 1;
@@ -96,7 +97,25 @@ std::vector<std::string> ShapeInputs(const Graph& graph) {
   return names;
 }
 
+namespace {
+
+// Passes and plans know tensors of numbers only.
+Status CheckPlannable(const Graph& graph) {
+  for (const Value* value : graph.values()) {
+    if (value->type.IsTensor() && value->type.dtype != DType::kString) continue;
+    return Error(Code::kUnsupported, "value '%s' is %s; plans are made of tensors of numbers only",
+                 value->name().c_str(), ToString(value->type).c_str());
+  }
+  for (const auto& node : graph.nodes()) {
+    for (const auto& subgraph : node->subgraphs) WHET_RETURN_IF_ERROR(CheckPlannable(*subgraph));
+  }
+  return {};
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Graph>> Optimize(const Graph& graph, const CompileOptions& options) {
+  WHET_RETURN_IF_ERROR(CheckPlannable(graph));
   std::unique_ptr<Graph> copy = graph.Clone();
   WHET_RETURN_IF_ERROR(FixValues(*copy, options.values));
   WHET_RETURN_IF_ERROR(BindShapes(*copy, options.shapes));

@@ -29,8 +29,9 @@ struct CompileOptions {
   std::string model_id;
 };
 
-// kUnsupported when a shape depends on data that is known only while running; then the model can still be run
-// by ir/evaluate.h. The error names the first such node.
+// kUnsupported when a shape depends on data that is known only while running, or where there are strings,
+// sequences or optional values; then the model can still be run by ir/evaluate.h. The error names the first
+// such node or value.
 Result<std::shared_ptr<const Plan>> Compile(const Graph& graph, const CompileOptions& options);
 
 // The optimized Graph from which Compile makes the Plan.

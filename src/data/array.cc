@@ -33,7 +33,8 @@ void StoreNibble(const TensorView& view, int64_t index, int value) {
 
 void StoreDouble(const TensorView& view, int64_t i, double value) {
   switch (view.dtype) {
-    case DType::kUndefined: return;
+    case DType::kUndefined:
+    case DType::kString: return;
     case DType::kF32: view.as<float>()[i] = static_cast<float>(value); return;
     case DType::kF16: view.as<uint16_t>()[i] = F32ToF16(static_cast<float>(value)); return;
     case DType::kBF16: view.as<uint16_t>()[i] = F32ToBF16(static_cast<float>(value)); return;
@@ -58,7 +59,8 @@ bool Is64BitInteger(DType dtype) { return dtype == DType::kI64 || dtype == DType
 
 double ElementAsDouble(const TensorView& view, int64_t i) {
   switch (view.dtype) {
-    case DType::kUndefined: return 0;
+    case DType::kUndefined:
+    case DType::kString: return 0;
     case DType::kF32: return static_cast<double>(view.as<const float>()[i]);
     case DType::kF16: return static_cast<double>(F16ToF32(view.as<const uint16_t>()[i]));
     case DType::kBF16: return static_cast<double>(BF16ToF32(view.as<const uint16_t>()[i]));
@@ -83,6 +85,7 @@ double ElementAsDouble(const TensorView& view, int64_t i) {
 
 Result<Array> Array::Create(DType dtype, const Shape& shape) {
   if (dtype == DType::kUndefined) return Error(Code::kInvalidArgument, "the element type is undefined");
+  if (dtype == DType::kString) return Error(Code::kUnsupported, "arrays hold numbers, not strings");
   const int64_t count = CheckedElementCount(shape.dims());
   if (count < 0) {
     return Error(Code::kInvalidArgument, "the shape %s is negative or too large", shape.ToString().c_str());

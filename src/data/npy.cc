@@ -260,6 +260,9 @@ Status WriteNpy(const std::string& path, const TensorView& view) {
                           packed.ConvertTo(view.dtype == DType::kI4 ? DType::kI8 : DType::kU8));
     return WriteNpy(path, wide.view());
   }
+  if (view.dtype == DType::kString) {
+    return Error(Code::kUnsupported, "strings cannot be written to array files").At(path);
+  }
   WHET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   WHET_RETURN_IF_ERROR(file.Write(NpyHeader(view.dtype, view.shape)));
   WHET_RETURN_IF_ERROR(file.Write(std::span(view.as<const std::byte>(), view.bytes())));

@@ -76,7 +76,7 @@ TEST(Npy, SwapsBigEndian) {
 
 TEST(Npy, EveryTypeComesBackFromItsFile) {
   const std::string path = testing::TempDir() + "whet_npy_test.npy";
-  for (int i = 1; i < kDTypeCount; ++i) {
+  for (int i = 1; i < kPlanDTypeCount; ++i) {
     const auto dtype = static_cast<DType>(i);
     Result<Array> array = RandomArray(dtype, Shape({2, 3, 5}), 7);
     ASSERT_TRUE(array.ok());

@@ -191,6 +191,9 @@ Status WriteNpz(const std::string& path, std::span<const NamedView> arrays, NpzC
   for (const NamedView& named : arrays) {
     const std::string place = path + ": array '" + named.name + "'";
     if (named.name.empty()) return Error(Code::kInvalidArgument, "an array has no name").At(path);
+    if (named.view.dtype == DType::kString) {
+      return Error(Code::kUnsupported, "strings cannot be written to array files").At(place);
+    }
     Array wide;
     TensorView view = named.view;
     if (BitsOf(view.dtype) == 4) {

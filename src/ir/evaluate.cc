@@ -1,5 +1,6 @@
 #include "ir/evaluate.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -41,7 +42,10 @@ class EvaluateContext final : public ReferenceContext {
       return Error(Code::kLimitExceeded, "a tensor of %s elements is larger than the limit of %llu bytes",
                    shape.ToString().c_str(), static_cast<unsigned long long>(max_bytes));
     }
-    return Constant::Allocate(dtype, shape);
+    auto tensor = Constant::Allocate(dtype, shape);
+    // Never strings of memory that is no string.
+    if (dtype == DType::kString) std::memset(tensor->mutable_data(), 0, tensor->bytes());
+    return tensor;
   }
 
  private:
@@ -49,6 +53,27 @@ class EvaluateContext final : public ReferenceContext {
   uint64_t max_bytes_;
   std::vector<void*> scratch_;
 };
+
+Result<TensorPtr> OwnStrings(const Constant& tensor, uint64_t max_bytes) {
+  uint64_t total = 0;
+  for (const std::string_view string : tensor.strings()) {
+    total += string.size();
+    if (total <= max_bytes) continue;
+    return Error(Code::kLimitExceeded, "the strings of a tensor are longer than the limit of %llu bytes",
+                 static_cast<unsigned long long>(max_bytes));
+  }
+  return Constant::Strings(tensor.shape(), tensor.strings());
+}
+
+// A subgraph that gives out a value of a graph around it makes no use of it that Value::uses would list.
+void KeepOutputs(const Graph& subgraph, std::unordered_map<const Value*, size_t>* remaining) {
+  for (const Value* output : subgraph.outputs()) {
+    if (const auto it = remaining->find(output); it != remaining->end()) ++it->second;
+  }
+  for (const auto& node : subgraph.nodes()) {
+    for (const auto& inner : node->subgraphs) KeepOutputs(*inner, remaining);
+  }
+}
 
 std::string NodePlace(const Node& node) {
   return "node '" + node.name() + "' (" + std::string(node.op_name()) + ")";
@@ -100,25 +125,68 @@ Result<std::vector<TensorPtr>> EvaluateNode(const Node& node, std::span<const Te
       return Error(Code::kInternal, "the reference did not set the shape of output %zu", i)
           .At(NodePlace(node));
     }
-    outputs.push_back(tensors[i]);
+    if (tensors[i] == nullptr || tensors[i]->dtype() != DType::kString) {
+      outputs.push_back(tensors[i]);
+      continue;
+    }
+    // The characters are still the inputs', the attributes' or in scratch memory.
+    auto owned = OwnStrings(*tensors[i], options.max_tensor_bytes);
+    if (!owned.ok()) return owned.TakeStatus().At(NodePlace(node));
+    outputs.push_back(std::move(*owned));
   }
   return outputs;
 }
 
-TensorPtr GraphEvaluator::Get(const Value* value) const {
-  if (value->IsConstant()) return value->constant();
+std::string ToString(const Datum& datum) {
+  const auto type_of = [](const TensorPtr& tensor) {
+    return Type::Of(tensor->dtype(), tensor->shape().dims());
+  };
+  if (datum.empty()) return "nothing";
+  if (!datum.IsSequence()) return ToString(type_of(datum.tensor()));
+  const std::vector<TensorPtr>& elements = datum.elements();
+  if (elements.empty()) return "an empty sequence";
+  Type type = type_of(elements[0]);
+  for (const TensorPtr& element : elements) {
+    if (element->shape() != elements[0]->shape()) type = Type::Unranked(type.dtype);
+  }
+  return Format("%s of %zu", ToString(type.As(Form::kSequence)).c_str(), elements.size());
+}
+
+bool Fits(const Datum& datum, const Type& type) {
+  const auto fits = [&](const TensorPtr& tensor) {
+    if (type.dtype != DType::kUndefined && type.dtype != tensor->dtype()) return false;
+    if (!type.ranked) return true;
+    if (type.rank() != tensor->shape().rank()) return false;
+    for (int d = 0; d < type.rank(); ++d) {
+      const Dim& dim = type.dims[static_cast<size_t>(d)];
+      if (tensor->shape()[d] < dim.lo || tensor->shape()[d] > dim.hi) return false;
+    }
+    return true;
+  };
+  if (datum.empty()) return type.IsOptional();
+  const bool sequence = type.form == Form::kSequence || type.form == Form::kOptionalSequence;
+  if (datum.IsSequence() != sequence) return false;
+  return sequence ? std::all_of(datum.elements().begin(), datum.elements().end(), fits)
+                  : fits(datum.tensor());
+}
+
+const Datum* GraphEvaluator::Find(const Value* value) const {
   for (const GraphEvaluator* at = this; at != nullptr; at = at->outer_) {
-    if (const auto it = at->values_.find(value); it != at->values_.end()) return it->second;
+    if (const auto it = at->values_.find(value); it != at->values_.end()) return &it->second;
   }
   return nullptr;
 }
 
-TensorPtr GraphEvaluator::Input(const Node& node, size_t i) const {
-  return node.input(i) == nullptr ? nullptr : Get(node.input(i));
+Datum GraphEvaluator::InputDatum(const Node& node, size_t i) const {
+  const Value* value = node.input(i);
+  if (value == nullptr) return {};
+  if (value->IsConstant()) return value->constant();
+  const Datum* datum = Find(value);
+  return datum != nullptr ? *datum : Datum();
 }
 
-void GraphEvaluator::SetOutput(const Node& node, size_t i, TensorPtr tensor) {
-  if (node.output(i) != nullptr) values_[node.output(i)] = std::move(tensor);
+void GraphEvaluator::SetOutput(const Node& node, size_t i, Datum datum) {
+  if (node.output(i) != nullptr) values_[node.output(i)] = std::move(datum);
 }
 
 Status GraphEvaluator::CountIteration() {
@@ -131,15 +199,19 @@ Status GraphEvaluator::CountIteration() {
   return {};
 }
 
-Result<std::vector<TensorPtr>> GraphEvaluator::RunSubgraph(const Graph& graph,
-                                                           std::span<const TensorPtr> inputs) {
+Result<std::vector<Datum>> GraphEvaluator::RunSubgraph(const Graph& graph, std::span<const Datum> inputs) {
   EvaluateOptions options = options_;
   options.observe = nullptr;
   GraphEvaluator inner(options, this);
-  return inner.Run(graph, inputs);
+  return inner.RunAny(graph, inputs);
 }
 
 Status GraphEvaluator::RunNode(const Node& node) {
+  for (const Value* input : node.inputs()) {
+    if (input == nullptr || input->IsConstant() || Find(input) != nullptr) continue;
+    return Error(Code::kInternal, "value '%s' has not been computed", input->name().c_str())
+        .At(NodePlace(node));
+  }
   if (node.op().evaluate != nullptr) {
     Status status = node.op().evaluate(node, *this);
     return status.ok() ? std::move(status) : std::move(status).At(NodePlace(node));
@@ -148,7 +220,8 @@ Status GraphEvaluator::RunNode(const Node& node) {
   for (size_t i = 0; i < node.inputs().size(); ++i) {
     inputs.push_back(Input(node, i));
     if (node.input(i) != nullptr && inputs.back() == nullptr) {
-      return Error(Code::kInternal, "value '%s' has not been computed", node.input(i)->name().c_str())
+      return Error(Code::kInvalidArgument, "input %zu must be a tensor but is %s", i,
+                   ToString(InputDatum(node, i)).c_str())
           .At(NodePlace(node));
     }
   }
@@ -158,27 +231,40 @@ Status GraphEvaluator::RunNode(const Node& node) {
 }
 
 Result<std::vector<TensorPtr>> GraphEvaluator::Run(const Graph& graph, std::span<const TensorPtr> inputs) {
+  const std::vector<Datum> given(inputs.begin(), inputs.end());
+  WHET_ASSIGN_OR_RETURN(const std::vector<Datum> results, RunAny(graph, given));
+  std::vector<TensorPtr> outputs;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (results[i].tensor() == nullptr) {
+      return Error(Code::kUnsupported, "output '%s' is %s where only tensors can be given out",
+                   graph.outputs()[i]->name().c_str(), ToString(graph.outputs()[i]->type).c_str());
+    }
+    outputs.push_back(results[i].tensor());
+  }
+  return outputs;
+}
+
+Result<std::vector<Datum>> GraphEvaluator::RunAny(const Graph& graph, std::span<const Datum> inputs) {
   if (inputs.size() != graph.inputs().size()) {
     return Error(Code::kInvalidArgument, "graph '%s' takes %zu inputs but is given %zu", graph.name().c_str(),
                  graph.inputs().size(), inputs.size());
   }
+  const auto observe = [&](const Value& value) {
+    if (options_.observe == nullptr) return;
+    const TensorPtr& tensor = values_[&value].tensor();
+    if (tensor != nullptr) options_.observe(options_.observe_context, value, tensor);
+  };
   for (size_t i = 0; i < inputs.size(); ++i) {
     const Value* value = graph.inputs()[i];
-    const bool dtype_fits = value->type.dtype == DType::kUndefined || value->type.dtype == inputs[i]->dtype();
-    bool shape_fits = !value->type.ranked || value->type.rank() == inputs[i]->shape().rank();
-    for (int d = 0; shape_fits && value->type.ranked && d < value->type.rank(); ++d) {
-      const Dim& dim = value->type.dims[static_cast<size_t>(d)];
-      shape_fits = inputs[i]->shape()[d] >= dim.lo && inputs[i]->shape()[d] <= dim.hi;
-    }
-    if (!dtype_fits || !shape_fits) {
-      return Error(Code::kInvalidArgument, "input '%s' must be %s but is %s of %s", value->name().c_str(),
-                   ToString(value->type).c_str(), std::string(DTypeName(inputs[i]->dtype())).c_str(),
-                   inputs[i]->shape().ToString().c_str());
+    if (!Fits(inputs[i], value->type)) {
+      return Error(Code::kInvalidArgument, "input '%s' must be %s but is %s", value->name().c_str(),
+                   ToString(value->type).c_str(), ToString(inputs[i]).c_str());
     }
     values_[value] = inputs[i];
-    if (options_.observe) options_.observe(options_.observe_context, *value, inputs[i]);
+    observe(*value);
   }
-  // A value is dropped after its last reader, so that memory stays near the peak of a planned run.
+  // A value is dropped after its last reader, so that memory stays near the peak of a planned run. What
+  // subgraphs read or give out stays.
   std::unordered_map<const Value*, size_t> remaining;
   for (const auto& node : graph.nodes()) {
     for (const Value* output : node->outputs()) {
@@ -186,23 +272,28 @@ Result<std::vector<TensorPtr>> GraphEvaluator::Run(const Graph& graph, std::span
     }
   }
   for (const auto& node : graph.nodes()) {
+    for (const auto& subgraph : node->subgraphs) KeepOutputs(*subgraph, &remaining);
+  }
+  for (const auto& node : graph.nodes()) {
     WHET_RETURN_IF_ERROR(RunNode(*node));
-    if (options_.observe) {
-      for (const Value* output : node->outputs()) {
-        if (output != nullptr) options_.observe(options_.observe_context, *output, values_[output]);
-      }
+    for (const Value* output : node->outputs()) {
+      if (output != nullptr) observe(*output);
     }
     for (const Value* input : node->inputs()) {
       const auto it = remaining.find(input);
       if (it != remaining.end() && --it->second == 0) values_.erase(input);
     }
   }
-  std::vector<TensorPtr> outputs;
+  std::vector<Datum> outputs;
   for (const Value* output : graph.outputs()) {
-    TensorPtr tensor = Get(output);
-    if (tensor == nullptr)
+    if (output->IsConstant()) {
+      outputs.emplace_back(output->constant());
+      continue;
+    }
+    const Datum* datum = Find(output);
+    if (datum == nullptr)
       return Error(Code::kInternal, "output '%s' has not been computed", output->name().c_str());
-    outputs.push_back(std::move(tensor));
+    outputs.push_back(*datum);
   }
   return outputs;
 }

@@ -21,6 +21,8 @@ struct ForeignNode {
   Attributes attributes;
   // Attributes that are tensors (ONNX), by name.
   std::map<std::string, std::shared_ptr<const Constant>, std::less<>> tensors;
+  // Attributes that are types (ONNX), by name.
+  std::map<std::string, Type, std::less<>> types;
   std::vector<Value*> inputs;  // null where absent
   // As the file declares them; empty name where absent. Undefined dtype or unranked where not declared.
   std::vector<std::string> output_names;
@@ -69,6 +71,8 @@ class OnnxSink {
     Node(op_type, std::span(inputs.begin(), inputs.size()), std::span(outputs.begin(), outputs.size()),
          attributes);
   }
+  // A node without inputs whose attribute "type" is `type`.
+  virtual void NodeOfType(std::string_view op_type, const std::string& output, const Type& type) = 0;
   // For values that are channels last in the Graph and channels first in ONNX: the name of the channels-first
   // tensor that equals `value` transposed (reuses an existing one where the Graph has it) …
   virtual std::string ChannelsFirst(const Value* value) = 0;

@@ -24,7 +24,8 @@ std::string ToString(const Dim& dim) {
 }
 
 bool Type::IsStatic() const {
-  return ranked && std::all_of(dims.begin(), dims.end(), [](const Dim& dim) { return dim.known(); });
+  return IsTensor() && ranked &&
+         std::all_of(dims.begin(), dims.end(), [](const Dim& dim) { return dim.known(); });
 }
 
 Shape Type::ToShape() const {
@@ -34,6 +35,12 @@ Shape Type::ToShape() const {
 }
 
 std::string ToString(const Type& type) {
+  switch (type.form) {
+    case Form::kTensor: break;
+    case Form::kSequence: return "seq(" + ToString(type.As(Form::kTensor)) + ')';
+    case Form::kOptionalTensor: return "optional(" + ToString(type.As(Form::kTensor)) + ')';
+    case Form::kOptionalSequence: return "optional(" + ToString(type.As(Form::kSequence)) + ')';
+  }
   std::string text(DTypeName(type.dtype));
   if (!type.ranked) return text + "[*]";
   text += '[';
@@ -61,7 +68,30 @@ std::shared_ptr<Constant> Constant::Allocate(DType dtype, const Shape& shape) {
   return constant;
 }
 
+std::shared_ptr<const Constant> Constant::Strings(const Shape& shape,
+                                                  std::span<const std::string_view> strings) {
+  struct Owned {
+    std::vector<std::string_view> views;
+    std::string characters;
+  };
+  auto owned = std::make_shared<Owned>();
+  size_t total = 0;
+  for (const std::string_view string : strings) total += string.size();
+  owned->characters.reserve(total);
+  owned->views.reserve(strings.size());
+  for (const std::string_view string : strings) {
+    const size_t at = owned->characters.size();
+    owned->characters += string;
+    owned->views.push_back(std::string_view(owned->characters).substr(at));
+  }
+  return Refer(DType::kString, shape, owned->views.data(), owned);
+}
+
 std::shared_ptr<const Constant> Constant::Copy(DType dtype, const Shape& shape, const void* bytes) {
+  if (dtype == DType::kString && bytes != nullptr) {
+    const auto* strings = static_cast<const std::string_view*>(bytes);
+    return Strings(shape, std::span(strings, static_cast<size_t>(shape.elements())));
+  }
   auto constant = Allocate(dtype, shape);
   if (bytes != nullptr) {
     std::memcpy(constant->view_.data, bytes, constant->bytes());

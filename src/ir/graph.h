@@ -27,11 +27,17 @@ struct OpDef;
 class Graph;
 class Node;
 
+// A value is a tensor, a sequence of tensors, or an optional one of these, which may be empty. Sequences
+// stand in no sequence and optional values in nothing, so that a type is never deeper than this.
+enum class Form : uint8_t { kTensor = 0, kSequence = 1, kOptionalTensor = 2, kOptionalSequence = 3 };
+
 // Element type and dimensions. Spatial operators take channels last: [N, D1 … Dk, C].
 struct Type {
   DType dtype = DType::kUndefined;
   bool ranked = false;  // false: not even the rank is known; dims is empty
   std::vector<Dim> dims;
+  // If it is not a tensor, the above is what is true of each tensor in it.
+  Form form = Form::kTensor;
 
   Type() = default;
   Type(DType type, std::vector<Dim> dimensions) : dtype(type), ranked(true), dims(std::move(dimensions)) {}
@@ -42,26 +48,37 @@ struct Type {
     return t;
   }
 
+  bool IsTensor() const { return form == Form::kTensor; }
+  bool IsOptional() const { return form == Form::kOptionalTensor || form == Form::kOptionalSequence; }
+  // The same tensors in another form.
+  Type As(Form other) const {
+    Type type = *this;
+    type.form = other;
+    return type;
+  }
+
   int rank() const { return static_cast<int>(dims.size()); }
-  // Every dimension is known.
+  // A tensor of which every dimension is known.
   bool IsStatic() const;
   // Only when IsStatic().
   Shape ToShape() const;
   bool operator==(const Type&) const = default;
 };
 
-// "f32[1,3,N,?]", "i64[]", "f32[*]" if unranked.
+// "f32[1,3,N,?]", "i64[]", "f32[*]" if unranked, "seq(f32[*])", "optional(seq(f32[*]))".
 std::string ToString(const Type& type);
 
 // Immutable bytes of a tensor, in memory of their own or of a mapped file. Shared between copies of a Graph.
+// Of a tensor of strings (DType::kString) it owns the characters too.
 class Constant {
  public:
-  // Copies `bytes` (or zero-fills if empty) into 64-byte aligned memory of its own.
+  // Copies `bytes` (or zero-fills if empty) into 64-byte aligned memory of its own; with strings also their
+  // characters.
   static std::shared_ptr<const Constant> Copy(DType dtype, const Shape& shape, const void* bytes);
   // Memory to be filled in by the caller before it is shared.
   static std::shared_ptr<Constant> Allocate(DType dtype, const Shape& shape);
-  // Refers to memory that `owner` keeps alive, for example a mapped file. `data` is aligned to the element's
-  // size.
+  // Refers to memory that `owner` keeps alive, for example a mapped file, and with strings also the
+  // characters. `data` is aligned to the element's size.
   static std::shared_ptr<const Constant> Refer(DType dtype, const Shape& shape, const void* data,
                                                std::shared_ptr<const void> owner);
   template <typename T>
@@ -71,11 +88,18 @@ class Constant {
   static std::shared_ptr<const Constant> Ints(std::span<const int64_t> values) {
     return Vector(DType::kI64, values);
   }
+  // Copies the characters. As many strings as the shape has elements.
+  static std::shared_ptr<const Constant> Strings(const Shape& shape,
+                                                 std::span<const std::string_view> strings);
   static std::shared_ptr<const Constant> ScalarF32(float value) { return Copy(DType::kF32, Shape{}, &value); }
 
   DType dtype() const { return view_.dtype; }
   const Shape& shape() const { return view_.shape; }
   const TensorView& view() const { return view_; }
+  // Only of a tensor of strings.
+  std::span<const std::string_view> strings() const {
+    return {view_.as<const std::string_view>(), static_cast<size_t>(view_.elements())};
+  }
   uint64_t bytes() const { return view_.bytes(); }
   void* mutable_data() { return view_.data; }
 

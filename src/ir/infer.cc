@@ -33,6 +33,10 @@ namespace {
 
 // Intersects what is known. An error if the two can't both be true.
 Status Refine(const Type& declared, Type* inferred) {
+  if (declared.form != inferred->form && declared.dtype != DType::kUndefined) {
+    return Error(Code::kBadFile, "the output is declared %s but the operator gives %s",
+                 ToString(declared).c_str(), ToString(*inferred).c_str());
+  }
   if (declared.dtype != DType::kUndefined && inferred->dtype != declared.dtype) {
     return Error(Code::kBadFile, "the element type is declared %s but the operator gives %s",
                  std::string(DTypeName(declared.dtype)).c_str(),
@@ -70,7 +74,13 @@ Status InferSubgraphTypes(Graph& graph, std::span<const Type> inputs) {
     return Error(Code::kBadFile, "subgraph '%s' takes %zu inputs but is given %zu", graph.name().c_str(),
                  graph.inputs().size(), inputs.size());
   }
-  for (size_t i = 0; i < inputs.size(); ++i) graph.inputs()[i]->type = inputs[i];
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    Type& type = graph.inputs()[i]->type;
+    // What a body takes as optional stays so: another iteration may give it nothing.
+    const bool optional = (type.form == Form::kOptionalTensor && inputs[i].form == Form::kTensor) ||
+                          (type.form == Form::kOptionalSequence && inputs[i].form == Form::kSequence);
+    type = inputs[i].As(optional ? type.form : inputs[i].form);
+  }
   return InferGraph(graph);
 }
 
@@ -100,6 +110,22 @@ std::string NodePlace(const Node& node) {
   return "node '" + node.name() + "' (" + std::string(node.op_name()) + ")";
 }
 
+// So that operators need not ask for what only some of them can do.
+Status CheckKinds(const OpDef& op, std::span<const Type* const> inputs) {
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    if (inputs[i] == nullptr) continue;
+    if (!inputs[i]->IsTensor() && !op.takes_sequences) {
+      return Error(Code::kBadFile, "input %zu is %s; the operator takes tensors", i,
+                   ToString(*inputs[i]).c_str());
+    }
+    if (inputs[i]->dtype == DType::kString && !op.takes_strings) {
+      return Error(Code::kUnsupported, "input %zu is %s; the operator takes numbers only", i,
+                   ToString(*inputs[i]).c_str());
+    }
+  }
+  return {};
+}
+
 // So that `infer` and the reference may use them unasked. Operators with subgraphs see to theirs themselves.
 Status CheckInputs(const OpDef& op, std::span<const Type* const> inputs) {
   if (op.subgraphs > 0) return {};
@@ -113,8 +139,12 @@ Status CheckInputs(const OpDef& op, std::span<const Type* const> inputs) {
   return {};
 }
 
-Status CheckSizes(std::span<Type> types) {
+Status CheckOutputs(const OpDef& op, std::span<Type> types) {
   for (Type& type : types) {
+    if (type.dtype == DType::kString && !op.takes_strings) {
+      return Error(Code::kUnsupported, "an output would be %s; the operator gives numbers only",
+                   ToString(type).c_str());
+    }
     if (type.ranked && type.rank() > kMaxRank) {
       return Error(Code::kUnsupported, "an output has %d dimensions; at most %d are supported", type.rank(),
                    kMaxRank);
@@ -139,9 +169,10 @@ Result<std::vector<Type>> InferTypes(const Node& node, std::span<const Type* con
   if (node.op().infer == nullptr) {
     return Error(Code::kInternal, "operator %s has no shape inference", std::string(node.op_name()).c_str());
   }
-  Status status = CheckInputs(node.op(), inputs);
+  Status status = CheckKinds(node.op(), inputs);
+  if (status.ok()) status = CheckInputs(node.op(), inputs);
   if (status.ok()) status = node.op().infer(context);
-  if (status.ok()) status = CheckSizes(outputs);
+  if (status.ok()) status = CheckOutputs(node.op(), outputs);
   if (!status.ok()) return std::move(status).At(NodePlace(node));
   return outputs;
 }
@@ -177,6 +208,10 @@ Status BindShapes(Graph& graph, const std::map<std::string, Shape>& shapes) {
       for (const Value* value : graph.inputs()) known += (known.empty() ? "'" : ", '") + value->name() + "'";
       return Error(Code::kInvalidArgument, "the model has no input '%s'; its inputs are %s", name.c_str(),
                    known.c_str());
+    }
+    if (!input->type.IsTensor()) {
+      return Error(Code::kInvalidArgument, "input '%s' is %s; only tensors can be given a shape",
+                   name.c_str(), ToString(input->type).c_str());
     }
     const auto contradiction = [&] {
       return Error(Code::kInvalidArgument, "input '%s' is %s in the model, which %s does not fit",

@@ -59,8 +59,13 @@ struct OpDef {
 
   // Plain and scalar; what the operator means. Called with inputs that passed `infer`.
   ReferenceFn reference = nullptr;
-  // For operators with subgraphs, instead of `reference`.
+  // For operators with subgraphs and those on sequences and optional values, instead of `reference` or, where
+  // there are both, when a Graph is evaluated.
   Status (*evaluate)(const Node& node, GraphEvaluator& evaluator) = nullptr;
+
+  // What the inputs may be besides tensors of numbers. A node is given nothing else, so `infer` need not ask.
+  bool takes_strings = false;
+  bool takes_sequences = false;  // and optional values
 
   // Bit i: the value of input i (not just its type) determines the outputs' shapes or which subgraph runs.
   uint32_t value_inputs = 0;

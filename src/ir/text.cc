@@ -1,5 +1,6 @@
 #include "ir/text.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
@@ -76,6 +77,8 @@ void AppendDim(const Dim& dim, std::string* out) {
 }
 
 void AppendType(const Type& type, std::string* out) {
+  const std::string_view open = FormPrefix(type.form);
+  *out += open;
   *out += DTypeName(type.dtype);
   *out += '[';
   if (!type.ranked) *out += '*';
@@ -84,6 +87,7 @@ void AppendType(const Type& type, std::string* out) {
     AppendDim(type.dims[i], out);
   }
   *out += ']';
+  out->append(static_cast<size_t>(std::count(open.begin(), open.end(), '(')), ')');
 }
 
 template <typename T>
@@ -168,6 +172,9 @@ bool AppendListed(const TensorView& view, std::string* out) {
     case DType::kU32: return append(view.as<uint32_t>());
     case DType::kI64: return append(view.as<int64_t>());
     case DType::kU64: return append(view.as<uint64_t>());
+    case DType::kString:
+      AppendList(std::span(view.as<const std::string_view>(), count), AppendQuoted, out);
+      return true;
     default: return false;
   }
 }
@@ -178,7 +185,8 @@ void AppendData(const Constant& constant, const TextOptions& options, std::strin
     *out += '<' + std::to_string(view.bytes()) + " bytes>";
     return;
   }
-  if (view.elements() <= kMaxListed && AppendListed(view, out)) return;
+  const bool listed = view.elements() <= kMaxListed || view.dtype == DType::kString;
+  if (listed && AppendListed(view, out)) return;
   *out += "hex:";
   const auto* bytes = view.as<uint8_t>();
   const auto count = static_cast<size_t>(view.bytes());
@@ -315,6 +323,16 @@ class Printer {
 };
 
 }  // namespace
+
+std::string_view FormPrefix(Form form) {
+  switch (form) {
+    case Form::kTensor: return "";
+    case Form::kSequence: return "seq(";
+    case Form::kOptionalTensor: return "optional(";
+    case Form::kOptionalSequence: return "optional(seq(";
+  }
+  return "";
+}
 
 bool IsPlainName(std::string_view name) {
   if (name.empty()) return false;

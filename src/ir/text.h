@@ -13,7 +13,9 @@
 // \"
 // \\ and \xHH. A dimension is a number, a symbol or ?, with bounds where there are any: N[1..32], ?[1..].
 // Absent inputs are _. Constants are lists of numbers, or hex:… in the byte order of the file format (little
-// endian). Floats in attributes end in f where they are exact only as f32. States of the model:
+// endian). A sequence of tensors is of type seq(f32[*]), a value that may be absent optional(f32[4]) or
+// optional(seq(…)); tensors of strings are string[2], their constants lists in double quotes. Floats in
+// attributes end in f where they are exact only as f32. States of the model:
 //   state "h" = %h_in -> %h_out from f32[1,4] = hex:00…
 // Subgraphs follow their node, in the operator's order: `with graph "then" { … } graph "else" { … }`.
 #pragma once

@@ -301,6 +301,17 @@ class Parser {
   }
 
   Type ParseType() {
+    const bool optional = scanner_.Accept("optional(");
+    const bool sequence = scanner_.Accept("seq(");
+    Type type = ParseTensorType();
+    if (sequence) scanner_.Expect(")");
+    if (optional) scanner_.Expect(")");
+    type.form = optional ? (sequence ? Form::kOptionalSequence : Form::kOptionalTensor)
+                         : (sequence ? Form::kSequence : Form::kTensor);
+    return type;
+  }
+
+  Type ParseTensorType() {
     const std::string name(scanner_.PlainWord());
     Type type;
     type.dtype = DTypeFromName(name);
@@ -364,16 +375,26 @@ class Parser {
     return scanner_.Number<int64_t>();
   }
 
+  // Whether a list has as many elements as the shape.
+  bool HasAll(size_t listed, const Shape& shape) {
+    if (scanner_.ok() && static_cast<int64_t>(listed) != shape.elements()) {
+      scanner_.Fail("a constant of " + shape.ToString() + " has " + std::to_string(listed) + " elements");
+    }
+    return scanner_.ok();
+  }
+
   template <typename T>
   std::shared_ptr<const Constant> Listed(DType dtype, const Shape& shape) {
     const auto list = List<T>([&] { return scanner_.Number<T>(); });
-    if (!scanner_.ok()) return nullptr;
-    if (static_cast<int64_t>(list.size()) != shape.elements()) {
-      scanner_.Fail("a constant of " + shape.ToString() + " has " + std::to_string(list.size()) +
-                    " elements");
-      return nullptr;
-    }
+    if (!HasAll(list.size(), shape)) return nullptr;
     return Constant::Copy(dtype, shape, list.data());
+  }
+
+  std::shared_ptr<const Constant> ListedStrings(const Shape& shape) {
+    const auto list = List<std::string>([&] { return scanner_.Quoted(); });
+    if (!HasAll(list.size(), shape)) return nullptr;
+    const std::vector<std::string_view> views(list.begin(), list.end());
+    return Constant::Strings(shape, views);
   }
 
   std::shared_ptr<const Constant> ParseData(const Type& type) {
@@ -384,7 +405,7 @@ class Parser {
       return nullptr;
     }
     const Shape shape = type.ToShape();
-    if (scanner_.Accept("hex:")) {
+    if (type.dtype != DType::kString && scanner_.Accept("hex:")) {
       const std::string_view hex = scanner_.HexRun();
       if (hex.size() / 2 != BytesOf(type.dtype, static_cast<uint64_t>(shape.elements())) ||
           hex.size() % 2 != 0) {
@@ -405,6 +426,7 @@ class Parser {
     }
     scanner_.Expect("[");
     switch (type.dtype) {
+      case DType::kString: return ListedStrings(shape);
       case DType::kF32: return Listed<float>(type.dtype, shape);
       case DType::kF64: return Listed<double>(type.dtype, shape);
       case DType::kI8: return Listed<int8_t>(type.dtype, shape);

@@ -24,8 +24,12 @@ constexpr std::string_view kAll = R"(graph "all of it" {
   input %x f32[N,?,3,?[1..4],"a b"[2..]]
   input %"a b" f32[*]
   input %h f32[1]
+  input %many seq(f32[?,3])
+  input %maybe optional(string[*])
+  input %both optional(seq(i64[]))
   const %nan f32[1] = hex:0100c07f
   const %c f32[2,2] = [1, -0.5, 1e-10, inf]
+  const %words string[2,2] = ["", "a \"b\"\n", "\x00\x7f\\", "é"]
   const %i i64[] = [-9223372036854775808]
   const %half f16[2] = hex:003c00c0
   const %four i4[3] = hex:2103
@@ -84,6 +88,20 @@ TEST(Text, LargeConstantsCanBeLeftOutForDisplay) {
   EXPECT_NE(text.find("= <12 bytes>"), std::string::npos);
   EXPECT_NE(ErrorOf(text).find("left out"), std::string::npos);
   EXPECT_EQ(ToText(*graph, {.elide_above = 3}), ToText(*graph));
+}
+
+TEST(Text, SequencesAndStringsMustBeWhatTheyClaim) {
+  const auto error = [](const std::string& line) { return ErrorOf("graph \"\" {\n  " + line + "\n}"); };
+  EXPECT_NE(error("input %x seq(seq(f32[*]))").find("no element type 'seq'"), std::string::npos);
+  EXPECT_NE(error("input %x seq(optional(f32[*]))").find("no element type 'optional'"), std::string::npos);
+  EXPECT_NE(error("input %x seq(f32[*]").find("expected ')'"), std::string::npos);
+  EXPECT_NE(error("const %c seq(f32[1]) = [1]").find("must be known"), std::string::npos);
+  EXPECT_NE(error("const %c string[2] = [\"a\"]").find("has 1 elements"), std::string::npos);
+  EXPECT_NE(error("const %c string[1] = [1]").find("expected '\"'"), std::string::npos);
+  EXPECT_NE(error("const %c string[1] = hex:00000000000000000000000000000000").find("expected '['"),
+            std::string::npos);
+  EXPECT_NE(error("input %x f32[1]\n %y seq(f32[1]) = Relu(%x) @\"r\"").find("but the operator gives"),
+            std::string::npos);
 }
 
 TEST(Text, ErrorsNameTheLine) {

@@ -18,6 +18,7 @@ namespace {
 // Something could be of both types.
 bool Compatible(const Type& a, const Type& b) {
   if (a.dtype != b.dtype && a.dtype != DType::kUndefined && b.dtype != DType::kUndefined) return false;
+  if (a.form != b.form && a.dtype != DType::kUndefined && b.dtype != DType::kUndefined) return false;
   if (!a.ranked || !b.ranked) return true;
   if (a.rank() != b.rank()) return false;
   for (size_t i = 0; i < a.dims.size(); ++i) {
@@ -215,6 +216,9 @@ class Verifier {
       }
       if (state.output == nullptr || !visible_.contains(state.output)) {
         return broken("does not end at a value of the graph");
+      }
+      if (!state.input->type.IsTensor() || state.input->type.dtype == DType::kString) {
+        return broken("is not a tensor of numbers");
       }
       if (!Compatible(state.input->type, state.output->type)) return broken("begins and ends with two types");
       if (state.initial != nullptr &&

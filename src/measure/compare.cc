@@ -6,12 +6,28 @@
 
 namespace whet {
 
+namespace {
+
+Status CompareStrings(const TensorView& expected, const TensorView& got) {
+  for (int64_t i = 0; i < expected.elements(); ++i) {
+    const std::string_view e = expected.as<const std::string_view>()[i];
+    const std::string_view g = got.as<const std::string_view>()[i];
+    if (e == g) continue;
+    return Error(Code::kInvalidArgument, "element %lld is '%s' but should be '%s'", static_cast<long long>(i),
+                 std::string(g).c_str(), std::string(e).c_str());
+  }
+  return {};
+}
+
+}  // namespace
+
 Status CompareTensors(const TensorView& expected, const TensorView& got, const Tolerance& tolerance) {
   if (expected.dtype != got.dtype || expected.shape != got.shape) {
     return Error(Code::kInvalidArgument, "is %s of %s but should be %s of %s",
                  std::string(DTypeName(got.dtype)).c_str(), got.shape.ToString().c_str(),
                  std::string(DTypeName(expected.dtype)).c_str(), expected.shape.ToString().c_str());
   }
+  if (expected.dtype == DType::kString) return CompareStrings(expected, got);
   const int64_t count = expected.elements();
   int64_t wrong = 0;
   int64_t worst = 0;

@@ -17,13 +17,13 @@ class ConformanceEngine {
  public:
   virtual ~ConformanceEngine() = default;
   // Inputs and outputs in the graph's order. The graph may be changed; it is used once.
-  virtual Result<std::vector<TensorPtr>> Run(Graph& graph, std::span<const TensorPtr> inputs) = 0;
+  virtual Result<std::vector<Datum>> Run(Graph& graph, std::span<const Datum> inputs) = 0;
 };
 
 // The operators' references, node by node.
 class EvaluatorEngine final : public ConformanceEngine {
  public:
-  Result<std::vector<TensorPtr>> Run(Graph& graph, std::span<const TensorPtr> inputs) override;
+  Result<std::vector<Datum>> Run(Graph& graph, std::span<const Datum> inputs) override;
 };
 
 enum class ConformanceOutcome : uint8_t { kPassed, kFailed, kUnsupported };

@@ -13,7 +13,9 @@ static_assert(std::endian::native == std::endian::little, "Model files are littl
 // What this reader knows. A writer states in `readable_from` the earliest version whose readers understand
 // its file; a reader refuses files whose `readable_from` is beyond its own version, and ignores fields it
 // does not know in all others.
-inline constexpr uint32_t kModelFormatVersion = 1;
+//
+// Version 2 added strings, sequences and optional values; files without them say 1.
+inline constexpr uint32_t kModelFormatVersion = 2;
 
 inline constexpr uint64_t kTensorAlignment = 64;
 

@@ -89,6 +89,58 @@ TEST(ModelFile, KeepsTheWholeGraph) {
   EXPECT_EQ(ToText(*model->graph), ToText(*graph));
 }
 
+// Strings, sequences and optional values.
+std::unique_ptr<Graph> ExampleOfText() {
+  auto graph = ParseText(R"(graph "text" {
+  input %s seq(string[?])
+  input %o optional(seq(f32[*]))
+  const %words string[2,2] = ["", "one", "\x00é", "one"]
+  const %word string[] = ["one"]
+  %t seq(string[*]) = SequenceInsert(%s, %words) @"insert"
+  %u seq(string[*]) = SequenceInsert(%t, %word) @"insert:1"
+  %h bool[] = OptionalHasElement(%o) @"has"
+  output %u
+  output %h
+})");
+  EXPECT_TRUE(graph.ok()) << graph.status().ToString();
+  return std::move(*graph);
+}
+
+TEST(ModelFile, KeepsStringsAndSequences) {
+  const auto graph = ExampleOfText();
+  const auto bytes = SerializeModel(*graph);
+  ASSERT_TRUE(bytes.ok()) << bytes.status().ToString();
+  auto model = Open(*bytes);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_EQ(ToText(*model->graph), ToText(*graph));
+  EXPECT_EQ(*SerializeModel(*model->graph), *bytes);
+  // Only such files need a reader of version 2.
+  ModelHeader header;
+  std::memcpy(&header, bytes->data(), sizeof(header));
+  EXPECT_EQ(header.readable_from, 2U);
+  const auto plain = SerializeModel(*Example());
+  std::memcpy(&header, plain->data(), sizeof(header));
+  EXPECT_EQ(header.readable_from, 1U);
+}
+
+TEST(ModelFile, RefusesStringsThatDoNotFitTheirBytes) {
+  const auto bytes = *SerializeModel(*ExampleOfText());
+  ModelHeader header;
+  std::memcpy(&header, bytes.data(), sizeof(header));
+  // The first tensor: the ends of four strings, 0, 3, 5 and 8.
+  const size_t at = sizeof(header) + AlignTensor(header.index_bytes);
+  const auto with_end = [&](size_t i, uint64_t end) {
+    auto file = bytes;
+    std::memcpy(file.data() + at + i * sizeof(end), &end, sizeof(end));
+    return Open(file).status().ToString();
+  };
+  EXPECT_EQ(with_end(0, 1), Status().ToString()) << "shares the characters out in another way";
+  EXPECT_THAT(with_end(0, 4), HasSubstr("do not fit together")) << "the next ends before";
+  EXPECT_THAT(with_end(3, 7), HasSubstr("do not fit together")) << "a character is left over";
+  EXPECT_THAT(with_end(3, 9), HasSubstr("do not fit together"));
+  EXPECT_THAT(with_end(2, UINT64_MAX), HasSubstr("do not fit together"));
+}
+
 TEST(ModelFile, SameGraphSameBytes) {
   const auto bytes = SerializeModel(*Example());
   auto model = Open(*bytes);
@@ -136,7 +188,7 @@ TEST(ModelFile, RefusesDamage) {
   for (size_t size = 0; size < bytes.size(); size += 7)
     EXPECT_FALSE(Open(std::span(bytes).first(size)).ok()) << size;
   auto newer = bytes;
-  newer[12] = std::byte{2};  // readable_from
+  newer[12] = std::byte{kModelFormatVersion + 1};  // readable_from
   EXPECT_THAT(Open(newer).status().ToString(), HasSubstr("update Whet"));
   auto changed = bytes;
   changed[sizeof(ModelHeader) + 40] ^= std::byte{1};
@@ -146,23 +198,25 @@ TEST(ModelFile, RefusesDamage) {
 // Every byte of the index takes wrong values, with the hash made right: nothing may crash, and what opens
 // keeps the rules of a Graph.
 TEST(ModelFile, WithstandsEveryChangedByteOfTheIndex) {
-  const auto bytes = *SerializeModel(*Example());
-  ModelHeader header;
-  std::memcpy(&header, bytes.data(), sizeof(header));
-  int opened = 0;
-  for (size_t i = 0; i < header.index_bytes; ++i) {
-    for (const int change : {0x01, 0x80, 0xff}) {
-      auto file = bytes;
-      file[sizeof(header) + i] ^= static_cast<std::byte>(change);
-      FixHash(file);
-      auto model = Open(file);
-      if (!model.ok()) continue;
-      ++opened;
-      const Status verified = VerifyGraph(*model->graph);
-      EXPECT_TRUE(verified.ok()) << "byte " << i << ": " << verified.ToString();
+  for (const auto& graph : {Example(), ExampleOfText()}) {
+    const auto bytes = *SerializeModel(*graph);
+    ModelHeader header;
+    std::memcpy(&header, bytes.data(), sizeof(header));
+    int opened = 0;
+    for (size_t i = 0; i < header.index_bytes; ++i) {
+      for (const int change : {0x01, 0x80, 0xff}) {
+        auto file = bytes;
+        file[sizeof(header) + i] ^= static_cast<std::byte>(change);
+        FixHash(file);
+        auto model = Open(file);
+        if (!model.ok()) continue;
+        ++opened;
+        const Status verified = VerifyGraph(*model->graph);
+        EXPECT_TRUE(verified.ok()) << "byte " << i << ": " << verified.ToString();
+      }
     }
+    EXPECT_GT(opened, 0) << "names may be anything";
   }
-  EXPECT_GT(opened, 0) << "names may be anything";
 }
 
 }  // namespace

@@ -140,20 +140,55 @@ class IndexReader {
       const auto* dims = tensor.shape();
       const auto shape = std::span(dims ? dims->data() : nullptr, dims ? dims->size() : 0);
       const int64_t elements = CheckedElementCount(shape);
-      if (dtype == DType::kUndefined || elements < 0 || tensor.blob() >= blob_count ||
-          BytesOf(dtype, static_cast<uint64_t>(elements)) != blobs->Get(tensor.blob())->size()) {
+      const auto misfit = [&] {
         return Error(Code::kBadFile, "tensor %u's type, shape and bytes do not fit together", i);
+      };
+      if (dtype == DType::kUndefined || elements < 0 || tensor.blob() >= blob_count) return misfit();
+      const fb::Blob& blob = *blobs->Get(tensor.blob());
+      const auto bytes = parts_.tensors.subspan(blob.offset(), blob.size());
+      if (dtype == DType::kString) {
+        tensors_.push_back(ReadStrings(bytes, Shape(shape)));
+        if (tensors_.back() == nullptr) return misfit();
+        continue;
       }
-      const auto* data = parts_.tensors.data() + blobs->Get(tensor.blob())->offset();
-      tensors_.push_back(Constant::Refer(dtype, Shape(shape), data, owner_));
+      if (BytesOf(dtype, static_cast<uint64_t>(elements)) != blob.size()) return misfit();
+      tensors_.push_back(Constant::Refer(dtype, Shape(shape), bytes.data(), owner_));
     }
     return {};
+  }
+
+  // Null if the bytes are not so many strings. The characters stay in the file.
+  std::shared_ptr<const Constant> ReadStrings(std::span<const std::byte> bytes, const Shape& shape) const {
+    const auto count = static_cast<uint64_t>(shape.elements());
+    if (count > bytes.size() / sizeof(uint64_t)) return nullptr;
+    const auto characters = bytes.subspan(count * sizeof(uint64_t));
+    struct Strings {
+      std::vector<std::string_view> views;
+      std::shared_ptr<const void> file;
+    };
+    auto strings = std::make_shared<Strings>();
+    strings->file = owner_;
+    strings->views.reserve(count);
+    uint64_t begin = 0;
+    for (uint64_t i = 0; i < count; ++i) {
+      uint64_t end = 0;
+      std::memcpy(&end, bytes.data() + i * sizeof(end), sizeof(end));
+      if (end < begin || end > characters.size()) return nullptr;
+      strings->views.emplace_back(reinterpret_cast<const char*>(characters.data()) + begin, end - begin);
+      begin = end;
+    }
+    if (begin != characters.size()) return nullptr;
+    return Constant::Refer(DType::kString, shape, strings->views.data(), strings);
   }
 
   Result<Type> ReadType(const fb::Type* from) {
     if (from == nullptr) return Error(Code::kBadFile, "a value has no type");
     Type type;
     WHET_ASSIGN_OR_RETURN(type.dtype, ReadDType(from->dtype()));
+    if (from->form() > static_cast<uint8_t>(Form::kOptionalSequence)) {
+      return Error(Code::kBadFile, "a value's form has the number %u", from->form());
+    }
+    type.form = static_cast<Form>(from->form());
     type.ranked = from->ranked();
     const uint32_t rank = from->dims() ? from->dims()->size() : 0;
     if (rank > static_cast<uint32_t>(kMaxRank) || (!type.ranked && rank > 0)) {

@@ -1,4 +1,5 @@
 #include <cstring>
+#include <deque>
 #include <map>
 #include <unordered_map>
 
@@ -21,6 +22,21 @@ std::string Hex(const Sha256& hash) {
   std::string text;
   for (uint8_t byte : hash) text += Format("%02x", byte);
   return text;
+}
+
+std::vector<std::byte> EncodeStrings(const Constant& constant) {
+  std::vector<std::byte> bytes;
+  uint64_t end = 0;
+  for (const std::string_view string : constant.strings()) {
+    end += string.size();
+    const auto word = std::as_bytes(std::span(&end, 1));
+    bytes.insert(bytes.end(), word.begin(), word.end());
+  }
+  for (const std::string_view string : constant.strings()) {
+    const auto characters = std::as_bytes(std::span(string.data(), string.size()));
+    bytes.insert(bytes.end(), characters.begin(), characters.end());
+  }
+  return bytes;
 }
 
 class IndexWriter {
@@ -65,6 +81,9 @@ class IndexWriter {
     return {};
   }
 
+  // After Write: the earliest version whose readers understand the file. The blobs live as long as this.
+  uint32_t readable_from() const { return needs_version_2_ ? 2 : 1; }
+
  private:
   // Constants are written in the order in which they are first read, so that it does not matter when they
   // were made.
@@ -81,7 +100,11 @@ class IndexWriter {
   }
 
   int TensorOf(const Constant& constant) {
-    const auto bytes = std::span(constant.view().as<const std::byte>(), constant.bytes());
+    auto bytes = std::span(constant.view().as<const std::byte>(), constant.bytes());
+    if (constant.dtype() == DType::kString) {
+      needs_version_2_ = true;
+      bytes = encoded_.emplace_back(EncodeStrings(constant));
+    }
     // Constants of one Graph often share memory; hashing it once is enough.
     const auto known = by_address_.find({bytes.data(), bytes.size()});
     const Sha256 hash = known != by_address_.end() ? known->second : Sha256Of(bytes);
@@ -106,7 +129,9 @@ class IndexWriter {
       dims.push_back(fb::CreateDim(builder_, dim.lo, dim.hi, symbol));
     }
     const auto fb_dims = builder_.CreateVector(dims);
-    return fb::CreateType(builder_, static_cast<uint8_t>(type.dtype), type.ranked, fb_dims);
+    if (!type.IsTensor() || type.dtype == DType::kString) needs_version_2_ = true;
+    return fb::CreateType(builder_, static_cast<uint8_t>(type.dtype), type.ranked, fb_dims,
+                          static_cast<uint8_t>(type.form));
   }
 
   Offset<fb::Value> WriteValue(const Value& value) {
@@ -197,6 +222,8 @@ class IndexWriter {
   std::vector<Offset<fb::Tensor>> tensors_;
   std::vector<std::span<const std::byte>> blobs_;
   std::vector<Sha256> hashes_;
+  std::deque<std::vector<std::byte>> encoded_;  // bytes that stand nowhere else
+  bool needs_version_2_ = false;
 };
 
 // Calls write(bytes) with the file's pieces in order.
@@ -210,7 +237,7 @@ Status WriteModel(const Graph& graph, WriteFn write) {
   ModelHeader header{};
   std::memcpy(header.magic, kModelMagic, sizeof(kModelMagic));
   header.version = kModelFormatVersion;
-  header.readable_from = 1;
+  header.readable_from = writer.readable_from();
   header.index_bytes = index.size();
   for (const auto& blob : blobs) header.tensor_bytes = AlignTensor(header.tensor_bytes + blob.size());
   // Vector loads may run over a tensor's end.

@@ -2,6 +2,7 @@
 #include "ir/op_def.h"
 #include "ops/cast_common.h"
 #include "ops/onnx_dtype_common.h"
+#include "ops/string_common.h"
 
 namespace whet::ops {
 namespace {
@@ -12,8 +13,7 @@ Status Infer(InferContext& context) {
   type.dtype = DTypeFromOnnx(to);
   if (type.dtype == DType::kUndefined) {
     return Error(Code::kUnsupported,
-                 "a cast to ONNX element type %lld (strings, complex numbers and 8-bit floats "
-                 "are not supported)",
+                 "a cast to ONNX element type %lld (complex numbers and 8-bit floats are not supported)",
                  static_cast<long long>(to));
   }
   context.SetOutput(0, std::move(type));
@@ -21,7 +21,11 @@ Status Infer(InferContext& context) {
 }
 
 Status Reference(ReferenceContext& context) {
-  CastElements(context.input(0), context.output(0));
+  const TensorView& x = context.input(0);
+  const TensorView& y = context.output(0);
+  if (x.dtype != y.dtype && y.dtype == DType::kString) return NumbersToStrings(context);
+  if (x.dtype != y.dtype && x.dtype == DType::kString) return StringsToNumbers(x, y);
+  CastElements(x, y);
   return {};
 }
 
@@ -48,6 +52,7 @@ const OpDef op_cast = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
 };

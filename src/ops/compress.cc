@@ -68,6 +68,7 @@ const OpDef op_compress = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .data_dependent_shape = true,
     .onnx = kOnnx,
 };

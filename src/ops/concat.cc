@@ -101,6 +101,7 @@ const OpDef op_concat = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
 };

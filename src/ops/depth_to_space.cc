@@ -118,6 +118,7 @@ const OpDef op_depth_to_space = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,

@@ -1,6 +1,7 @@
 #include "ops/elements_common.h"
 
 #include <cstring>
+#include <string_view>
 
 namespace whet::ops {
 namespace {
@@ -43,7 +44,8 @@ int64_t LoadInt(const TensorView& view, int64_t i) {
     case DType::kU64: return static_cast<int64_t>(view.as<uint64_t>()[i]);
     case DType::kI4:
     case DType::kU4: return LoadNibble(view, i);
-    case DType::kUndefined: return 0;
+    case DType::kUndefined:
+    case DType::kString: return 0;
     default: {
       // The bounds are the largest doubles inside i64's range; NaN becomes 0.
       const double value = LoadFloat(view, i);
@@ -86,12 +88,17 @@ void StoreInt(const TensorView& view, int64_t i, int64_t value) {
     case DType::kU64: view.as<uint64_t>()[i] = static_cast<uint64_t>(value); break;
     case DType::kI4:
     case DType::kU4: StoreNibble(view, i, value); break;
-    case DType::kUndefined: break;
+    case DType::kUndefined:
+    case DType::kString: break;
     default: StoreFloat(view, i, static_cast<double>(value));
   }
 }
 
 int CompareElements(const TensorView& a, int64_t i, const TensorView& b, int64_t j) {
+  if (a.dtype == DType::kString) {
+    const int order = a.as<std::string_view>()[i].compare(b.as<std::string_view>()[j]);
+    return int{order > 0} - int{order < 0};
+  }
   if (a.dtype == DType::kU64) {
     const uint64_t x = a.as<uint64_t>()[i];
     const uint64_t y = b.as<uint64_t>()[j];

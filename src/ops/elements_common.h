@@ -11,7 +11,7 @@
 namespace whet::ops {
 
 // Element i of a dense tensor, as a double (exact for all but large 64-bit integers) or as an integer (floats
-// are truncated). Handles packed 4-bit types.
+// are truncated). Handles packed 4-bit types. A string is no number: 0, and storing does nothing.
 double LoadFloat(const TensorView& view, int64_t i);
 int64_t LoadInt(const TensorView& view, int64_t i);
 // Rounds to the type once; integers wrap.
@@ -20,9 +20,9 @@ void StoreInt(const TensorView& view, int64_t i, int64_t value);
 // All elements of an integer tensor.
 std::vector<int64_t> IntsOf(const TensorView& view);
 // -1, 0 or 1 as element i of a is below, equal to or above element j of b, of the same type. NaN is above all
-// numbers, so that sorting has an order.
+// numbers, so that sorting has an order; strings are compared by their bytes.
 int CompareElements(const TensorView& a, int64_t i, const TensorView& b, int64_t j);
-// Copies one element between tensors of the same type.
+// Copies one element between tensors of the same type. Of strings, not the characters.
 void CopyElement(const TensorView& from, int64_t i, const TensorView& to, int64_t j);
 
 // Copies `count` successive elements between tensors of the same type.

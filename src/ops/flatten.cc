@@ -35,6 +35,7 @@ const OpDef op_flatten = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = CopyReference,
+    .takes_strings = true,
     .onnx = kOnnx,
 };
 

@@ -75,6 +75,7 @@ const OpDef op_gather = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
 };

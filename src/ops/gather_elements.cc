@@ -46,6 +46,7 @@ const OpDef op_gather_elements = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
 };
 

@@ -72,6 +72,7 @@ const OpDef op_gather_nd = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
 };

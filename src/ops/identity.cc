@@ -1,8 +1,15 @@
+#include "ir/evaluate.h"
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
 
 namespace whet::ops {
 namespace {
+
+// Of what is no tensor.
+Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
+  evaluator.SetOutput(node, 0, evaluator.InputDatum(node, 0));
+  return {};
+}
 
 constexpr OnnxSpelling kOnnx[] = {{"Identity"}};
 
@@ -16,6 +23,9 @@ const OpDef op_identity = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = CopyReference,
+    .evaluate = Evaluate,
+    .takes_strings = true,
+    .takes_sequences = true,
     .onnx = kOnnx,
 };
 

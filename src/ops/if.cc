@@ -25,7 +25,7 @@ Status Infer(InferContext& context) {
   for (size_t i = 0; i < context.output_count(); ++i) {
     const Type& a = (*then_types)[i];
     const Type& b = (*else_types)[i];
-    if (a.dtype != b.dtype) {
+    if (!CanJoin(a, b)) {
       return Error(Code::kBadFile, "output %zu is %s in one branch and %s in the other", i,
                    ToString(a).c_str(), ToString(b).c_str());
     }
@@ -36,12 +36,12 @@ Status Infer(InferContext& context) {
 
 Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
   const TensorPtr condition = evaluator.Input(node, 0);
-  if (condition->view().elements() != 1) {
-    return Error(Code::kInvalidArgument, "the condition has %lld elements; it must have one",
-                 static_cast<long long>(condition->view().elements()));
+  if (condition == nullptr || condition->view().elements() != 1) {
+    return Error(Code::kInvalidArgument, "the condition must have one element, not be %s",
+                 ToString(evaluator.InputDatum(node, 0)).c_str());
   }
   const bool taken = LoadInt(condition->view(), 0) != 0;
-  WHET_ASSIGN_OR_RETURN(std::vector<TensorPtr> results,
+  WHET_ASSIGN_OR_RETURN(std::vector<Datum> results,
                         evaluator.RunSubgraph(*node.subgraphs[taken ? 0 : 1], {}));
   for (size_t i = 0; i < results.size() && i < node.outputs().size(); ++i) {
     evaluator.SetOutput(node, i, std::move(results[i]));
@@ -63,6 +63,8 @@ const OpDef op_if = {
     .subgraphs = 2,
     .infer = Infer,
     .evaluate = Evaluate,
+    .takes_strings = true,
+    .takes_sequences = true,
     .value_inputs = 1,
     .onnx = kOnnx,
 };

@@ -8,9 +8,10 @@ struct Row {
   int64_t number;
 };
 constexpr Row kRows[] = {
-    {DType::kF32, 1},  {DType::kU8, 2},   {DType::kI8, 3},    {DType::kU16, 4},  {DType::kI16, 5},
-    {DType::kI32, 6},  {DType::kI64, 7},  {DType::kBool, 9},  {DType::kF16, 10}, {DType::kF64, 11},
-    {DType::kU32, 12}, {DType::kU64, 13}, {DType::kBF16, 16}, {DType::kU4, 21},  {DType::kI4, 22},
+    {DType::kF32, 1},  {DType::kU8, 2},    {DType::kI8, 3},   {DType::kU16, 4},
+    {DType::kI16, 5},  {DType::kI32, 6},   {DType::kI64, 7},  {DType::kString, 8},
+    {DType::kBool, 9}, {DType::kF16, 10},  {DType::kF64, 11}, {DType::kU32, 12},
+    {DType::kU64, 13}, {DType::kBF16, 16}, {DType::kU4, 21},  {DType::kI4, 22},
 };
 
 }  // namespace

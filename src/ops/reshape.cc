@@ -108,6 +108,7 @@ const OpDef op_reshape = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = CopyReference,
+    .takes_strings = true,
     .value_inputs = 0b10,
     .onnx = kOnnx,
     .tflite = kTflite,

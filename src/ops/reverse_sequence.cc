@@ -70,6 +70,7 @@ const OpDef op_reverse_sequence = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
 };

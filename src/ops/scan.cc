@@ -76,6 +76,10 @@ Status Infer(InferContext& context) {
   }
   for (size_t i = 0; i < results.size(); ++i) {
     Type type = results[i];
+    if (!type.IsTensor()) {
+      return Error(Code::kBadFile, "the body gives %s; a Scan carries and stacks tensors",
+                   ToString(type).c_str());
+    }
     if (i >= layout.states && type.ranked) {
       const int64_t given_axis = Layout::At(layout.output_axes, i - layout.states);
       const int axis = NormalizeAxis(given_axis, type.rank() + 1);
@@ -109,14 +113,17 @@ Result<std::vector<TensorPtr>> RunScan(const Graph& body, const Layout& layout,
   std::vector<std::vector<TensorPtr>> stacked(layout.stacks);
   for (int64_t t = 0; t < length; ++t) {
     WHET_RETURN_IF_ERROR(evaluator.CountIteration());
-    std::vector<TensorPtr> given = states;
+    std::vector<Datum> given(states.begin(), states.end());
     for (size_t i = 0; i < scanned.size(); ++i) {
       const bool backwards = Layout::At(layout.input_directions, i) != 0;
       given.push_back(SliceAt(scanned[i], axes[i], backwards ? length - 1 - t : t));
     }
-    WHET_ASSIGN_OR_RETURN(const std::vector<TensorPtr> results, evaluator.RunSubgraph(body, given));
-    for (size_t i = 0; i < layout.states; ++i) states[i] = results[i];
-    for (size_t i = 0; i < layout.stacks; ++i) stacked[i].push_back(results[layout.states + i]);
+    WHET_ASSIGN_OR_RETURN(const std::vector<Datum> results, evaluator.RunSubgraph(body, given));
+    for (const Datum& result : results) {
+      if (result.tensor() == nullptr) return Error(Code::kInvalidArgument, "the body must give tensors only");
+    }
+    for (size_t i = 0; i < layout.states; ++i) states[i] = results[i].tensor();
+    for (size_t i = 0; i < layout.stacks; ++i) stacked[i].push_back(results[layout.states + i].tensor());
   }
   std::vector<TensorPtr> outputs = std::move(states);
   for (size_t i = 0; i < layout.stacks; ++i) {
@@ -211,6 +218,7 @@ const OpDef op_scan = {
     .attributes = kAttributes,
     .infer = Infer,
     .evaluate = Evaluate,
+    .takes_strings = true,
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -3,15 +3,24 @@
 namespace whet::ops {
 namespace {
 
-Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
-  WHET_ASSIGN_OR_RETURN(std::vector<Value*> elements, SequenceElements(node, node.input(0)));
-  if (elements.empty()) return Error(Code::kBadFile, "the sequence is empty");
-  WHET_ASSIGN_OR_RETURN(const size_t at, SequencePosition(node, 1, elements.size(), elements.size() - 1));
-  elements.erase(elements.begin() + static_cast<int64_t>(at));
-  return SetSequence(node, builder, elements);
+Status Infer(InferContext& context) {
+  WHET_RETURN_IF_ERROR(RequireSequence(context, 0));
+  context.SetOutput(0, context.input(0));
+  return {};
 }
 
-constexpr OnnxSpelling kOnnx[] = {{.op_type = "SequenceErase", .since = 11, .import = ImportOnnx}};
+Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
+  WHET_ASSIGN_OR_RETURN(const Datum sequence, SequenceInput(node, evaluator, 0));
+  std::vector<TensorPtr> elements = sequence.elements();
+  if (elements.empty()) return Error(Code::kInvalidArgument, "the sequence is empty");
+  WHET_ASSIGN_OR_RETURN(const size_t at,
+                        PositionInput(node, evaluator, 1, elements.size(), elements.size() - 1));
+  elements.erase(elements.begin() + static_cast<int64_t>(at));
+  evaluator.SetOutput(node, 0, Datum::Sequence(std::move(elements)));
+  return {};
+}
+
+constexpr OnnxSpelling kOnnx[] = {{.op_type = "SequenceErase", .since = 11}};
 
 }  // namespace
 
@@ -21,6 +30,10 @@ const OpDef op_sequence_erase = {
     .summary = "A sequence without one of its tensors",
     .min_inputs = 1,
     .max_inputs = 2,
+    .infer = Infer,
+    .evaluate = Evaluate,
+    .takes_strings = true,
+    .takes_sequences = true,
     .onnx = kOnnx,
 };
 

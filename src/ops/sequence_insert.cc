@@ -1,26 +1,30 @@
 #include "ops/sequence_common.h"
-#include "ops/spatial_common.h"
 
 namespace whet::ops {
 namespace {
 
-Status ImportOnnx(ForeignNode& node, GraphBuilder& builder) {
-  WHET_ASSIGN_OR_RETURN(std::vector<Value*> elements, SequenceElements(node, node.input(0)));
-  const size_t size = elements.size();
-  WHET_ASSIGN_OR_RETURN(size_t at, SequencePosition(node, 2, size + 1, size));
-  // A negative position counts from the end of the sequence as it was.
-  std::vector<int64_t> position;
-  if (ConstantInts(node.input(2), &position) && position[0] < 0) {
-    if (at == 0)
-      return Error(Code::kBadFile, "position %lld of a sequence with %zu",
-                   static_cast<long long>(position[0]), size);
-    --at;
-  }
-  elements.insert(elements.begin() + static_cast<int64_t>(at), node.input(1));
-  return SetSequence(node, builder, elements);
+Status Infer(InferContext& context) {
+  WHET_RETURN_IF_ERROR(RequireSequence(context, 0));
+  WHET_ASSIGN_OR_RETURN(const Type type, JoinElements(context.input(0), context.input(1)));
+  context.SetOutput(0, type.As(Form::kSequence));
+  return {};
 }
 
-constexpr OnnxSpelling kOnnx[] = {{.op_type = "SequenceInsert", .since = 11, .import = ImportOnnx}};
+Status Evaluate(const Node& node, GraphEvaluator& evaluator) {
+  WHET_ASSIGN_OR_RETURN(const Datum sequence, SequenceInput(node, evaluator, 0));
+  std::vector<TensorPtr> elements = sequence.elements();
+  TensorPtr tensor = evaluator.Input(node, 1);
+  if (tensor == nullptr) return Error(Code::kInvalidArgument, "only a tensor can be inserted");
+  if (elements.size() >= kMaxSequenceLength) {
+    return Error(Code::kLimitExceeded, "a sequence of more than %zu tensors", kMaxSequenceLength);
+  }
+  WHET_ASSIGN_OR_RETURN(const size_t at, InsertionInput(node, evaluator, 2, elements.size()));
+  elements.insert(elements.begin() + static_cast<int64_t>(at), std::move(tensor));
+  evaluator.SetOutput(node, 0, Datum::Sequence(std::move(elements)));
+  return {};
+}
+
+constexpr OnnxSpelling kOnnx[] = {{.op_type = "SequenceInsert", .since = 11}};
 
 }  // namespace
 
@@ -30,6 +34,10 @@ const OpDef op_sequence_insert = {
     .summary = "A sequence with one more tensor",
     .min_inputs = 2,
     .max_inputs = 3,
+    .infer = Infer,
+    .evaluate = Evaluate,
+    .takes_strings = true,
+    .takes_sequences = true,
     .onnx = kOnnx,
 };
 

@@ -25,6 +25,7 @@ const OpDef op_size = {
     .max_inputs = 1,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
 };
 

@@ -291,6 +291,7 @@ const OpDef op_slice = {
     .max_inputs = 5,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .value_inputs = 0b11110,
     .onnx = kOnnx,
     .tflite = kTflite,

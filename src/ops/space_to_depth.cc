@@ -110,6 +110,7 @@ const OpDef op_space_to_depth = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,

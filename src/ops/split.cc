@@ -154,6 +154,7 @@ const OpDef op_split = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .value_inputs = 0b10,
     .onnx = kOnnx,
     .tflite = kTflite,

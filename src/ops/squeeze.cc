@@ -72,6 +72,7 @@ const OpDef op_squeeze = {
     .max_inputs = 2,
     .infer = Infer,
     .reference = CopyReference,
+    .takes_strings = true,
     .value_inputs = 0b10,
     .onnx = kOnnx,
     .tflite = kTflite,

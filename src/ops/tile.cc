@@ -64,6 +64,7 @@ const OpDef op_tile = {
     .max_inputs = 2,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .value_inputs = 0b10,
     .onnx = kOnnx,
     .tflite = kTflite,

@@ -90,6 +90,7 @@ const OpDef op_transpose = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,

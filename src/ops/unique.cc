@@ -129,6 +129,7 @@ const OpDef op_unique = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .data_dependent_shape = true,
     .onnx = kOnnx,
     .tflite = kTflite,

@@ -49,6 +49,7 @@ const OpDef op_unsqueeze = {
     .max_inputs = 2,
     .infer = Infer,
     .reference = CopyReference,
+    .takes_strings = true,
     .value_inputs = 0b10,
     .onnx = kOnnx,
     .tflite = kTflite,

@@ -59,6 +59,7 @@ const OpDef op_where = {
     .max_inputs = 3,
     .infer = Infer,
     .reference = Reference,
+    .takes_strings = true,
     .onnx = kOnnx,
     .tflite = kTflite,
 };

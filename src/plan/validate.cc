@@ -9,8 +9,8 @@ namespace {
 bool Fits(uint64_t offset, uint64_t bytes, uint64_t size) { return offset <= size && bytes <= size - offset; }
 
 Status ValidateTensor(const Plan& plan, const PlanTensor& tensor) {
-  if (static_cast<size_t>(tensor.dtype) >= kDTypeCount)
-    return Error(Code::kBadFile, "has an unknown element type");
+  if (static_cast<size_t>(tensor.dtype) >= kPlanDTypeCount)
+    return Error(Code::kBadFile, "has an element type that no plan has");
   const int64_t elements = CheckedElementCount(tensor.shape.dims());
   if (elements < 0) return Error(Code::kBadFile, "has impossible dimensions");
   const uint64_t dense = BytesOf(tensor.dtype, static_cast<uint64_t>(elements));

@@ -4,13 +4,11 @@
 #include <cstdio>
 #include <cstring>
 
+#include "compile/compiler.h"
 #include "export/onnx/onnx_export.h"
 #include "import/onnx/onnx_import.h"
-#include "ir/infer.h"
-#include "ir/pass.h"
 #include "ir/text.h"
 #include "measure/conformance.h"
-#include "passes/pass_list.h"
 
 namespace {
 
@@ -18,17 +16,18 @@ namespace {
 class RoundTripEngine final : public whet::ConformanceEngine {
  public:
   explicit RoundTripEngine(bool optimize) : optimize_(optimize) {}
-  whet::Result<std::vector<whet::TensorPtr>> Run(whet::Graph& graph,
-                                                 std::span<const whet::TensorPtr> inputs) override {
+  whet::Result<std::vector<whet::Datum>> Run(whet::Graph& graph,
+                                             std::span<const whet::Datum> inputs) override {
+    std::unique_ptr<whet::Graph> optimized;
     if (optimize_) {
-      std::map<std::string, whet::Shape> shapes;
+      whet::CompileOptions options;
       for (size_t i = 0; i < inputs.size() && i < graph.inputs().size(); ++i) {
-        shapes[graph.inputs()[i]->name()] = inputs[i]->shape();
+        const whet::TensorPtr& tensor = inputs[i].tensor();
+        if (tensor != nullptr) options.shapes[graph.inputs()[i]->name()] = tensor->shape();
       }
-      WHET_RETURN_IF_ERROR(whet::BindShapes(graph, shapes));
-      WHET_RETURN_IF_ERROR(whet::RunPasses(graph, whet::OptimizationPasses(), {}));
+      WHET_ASSIGN_OR_RETURN(optimized, whet::Optimize(graph, options));
     }
-    WHET_ASSIGN_OR_RETURN(const std::string bytes, whet::ExportOnnxBytes(graph));
+    WHET_ASSIGN_OR_RETURN(const std::string bytes, whet::ExportOnnxBytes(optimize_ ? *optimized : graph));
     WHET_ASSIGN_OR_RETURN(const auto again,
                           whet::ImportOnnxBytes(std::as_bytes(std::span(bytes)), "written"));
     return whet::EvaluatorEngine().Run(*again, inputs);

@@ -51,7 +51,7 @@ const OnnxSpelling* PlainSpelling(const OpDef& op) {
 }
 
 bool Equal(const Constant& a, const Constant& b) {
-  return a.dtype() == b.dtype() && a.shape() == b.shape() && a.bytes() > 0 &&
+  return a.dtype() == b.dtype() && a.shape() == b.shape() && a.bytes() > 0 && a.dtype() != DType::kString &&
          std::memcmp(a.view().data, b.view().data, static_cast<size_t>(a.bytes())) == 0;
 }
 
@@ -339,6 +339,19 @@ void OnnxGraphExporter::Node(std::string_view op_type, std::span<const std::stri
   scope.nodes.push_back({scope.position, std::move(proto)});
 }
 
+void OnnxGraphExporter::NodeOfType(std::string_view op_type, const std::string& output, const Type& type) {
+  auto proto = std::make_unique<onnx::NodeProto>();
+  proto->set_op_type(std::string(op_type));
+  proto->set_name(node_root_);
+  proto->add_output(output);
+  auto* attribute = proto->add_attribute();
+  attribute->set_name("type");
+  attribute->set_type(onnx::AttributeProto::TYPE_PROTO);
+  FillType(type, attribute->mutable_tp());
+  Scope& scope = scopes_.at(current_);
+  scope.nodes.push_back({scope.position, std::move(proto)});
+}
+
 Status OnnxGraphExporter::ExportOneToOne(const whet::Node& node) {
   const OnnxSpelling* spelling = PlainSpelling(node.op());
   if (spelling == nullptr) {
@@ -370,6 +383,8 @@ Status OnnxGraphExporter::ExportNode(const whet::Node& node) {
     const bool newer = output->type.dtype == DType::kI4 || output->type.dtype == DType::kU4;
     if (newer) needed_opset_ = std::max(needed_opset_, 21);
   }
+  const bool compares_strings = node.Is("Equal") && node.input(0)->type.dtype == DType::kString;
+  if (compares_strings) needed_opset_ = std::max(needed_opset_, 19);
   subgraphs_of_ = node.subgraphs.empty() ? nullptr : &node;
   Status status = node.op().to_onnx != nullptr ? node.op().to_onnx(node, *this) : ExportOneToOne(node);
   subgraphs_of_ = nullptr;

@@ -51,6 +51,7 @@ class OnnxGraphExporter final : public OnnxSink {
   void Node(std::string_view op_type, std::span<const std::string> inputs,
             std::span<const std::string> outputs, const Attributes& attributes,
             std::string_view domain) override;
+  void NodeOfType(std::string_view op_type, const std::string& output, const Type& type) override;
   std::string ChannelsFirst(const Value* value) override;
   std::string DefineFromChannelsFirst(const Value* value) override;
 

@@ -20,6 +20,7 @@ int OnnxDataType(DType dtype) {
     case DType::kI64: return onnx::TensorProto::INT64;
     case DType::kU64: return onnx::TensorProto::UINT64;
     case DType::kBool: return onnx::TensorProto::BOOL;
+    case DType::kString: return onnx::TensorProto::STRING;
     // Newer than Debian's definitions.
     case DType::kU4: return 21;
     case DType::kI4: return 22;
@@ -63,8 +64,15 @@ void FillAttribute(const std::string& name, const Attribute& value, onnx::Attrib
 
 void FillValueInfo(const std::string& name, const Type& type, onnx::ValueInfoProto* proto) {
   proto->set_name(name);
-  if (type.dtype == DType::kUndefined) return;
-  auto* tensor = proto->mutable_type()->mutable_tensor_type();
+  if (type.dtype != DType::kUndefined) FillType(type, proto->mutable_type());
+}
+
+void FillType(const Type& type, onnx::TypeProto* proto) {
+  if (type.IsOptional()) proto = proto->mutable_optional_type()->mutable_elem_type();
+  if (type.form == Form::kSequence || type.form == Form::kOptionalSequence) {
+    proto = proto->mutable_sequence_type()->mutable_elem_type();
+  }
+  auto* tensor = proto->mutable_tensor_type();
   tensor->set_elem_type(OnnxDataType(type.dtype));
   if (!type.ranked) return;
   auto* shape = tensor->mutable_shape();
@@ -86,6 +94,15 @@ void FillTensorHead(const std::string& name, const Constant& constant, onnx::Ten
   proto->set_name(name);
   proto->set_data_type(OnnxDataType(constant.dtype()));
   for (const int64_t dim : constant.shape()) proto->add_dims(dim);
+}
+
+void FillTensorData(const Constant& constant, onnx::TensorProto* proto) {
+  if (constant.dtype() == DType::kString) {
+    for (const std::string_view string : constant.strings())
+      proto->add_string_data(string.data(), string.size());
+  } else {
+    proto->set_raw_data(constant.view().data, static_cast<size_t>(constant.bytes()));
+  }
 }
 
 }  // namespace whet

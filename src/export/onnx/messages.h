@@ -7,6 +7,7 @@
 namespace onnx {
 class AttributeProto;
 class TensorProto;
+class TypeProto;
 class ValueInfoProto;
 }  // namespace onnx
 
@@ -14,8 +15,10 @@ namespace whet {
 
 int OnnxDataType(DType dtype);
 void FillAttribute(const std::string& name, const Attribute& value, onnx::AttributeProto* proto);
+void FillType(const Type& type, onnx::TypeProto* proto);
 void FillValueInfo(const std::string& name, const Type& type, onnx::ValueInfoProto* proto);
 // Type and dimensions, without the data.
 void FillTensorHead(const std::string& name, const Constant& constant, onnx::TensorProto* proto);
+void FillTensorData(const Constant& constant, onnx::TensorProto* proto);
 
 }  // namespace whet

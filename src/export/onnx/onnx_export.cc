@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "export/onnx/graph_exporter.h"
+#include "export/onnx/messages.h"
 
 namespace whet {
 namespace {
@@ -50,10 +51,8 @@ Status Build(const Graph& graph, int wanted, onnx::ModelProto& model, Initialize
   }
 }
 
-void SetRawData(const InitializerList& initializers) {
-  for (const auto& [proto, constant] : initializers) {
-    proto->set_raw_data(constant->view().data, static_cast<size_t>(constant->bytes()));
-  }
+void SetData(const InitializerList& initializers) {
+  for (const auto& [proto, constant] : initializers) FillTensorData(*constant, proto);
 }
 
 uint64_t TotalBytes(const InitializerList& initializers) {
@@ -67,8 +66,8 @@ Status WriteExternalData(const InitializerList& initializers, const std::string&
   WHET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   const std::string location = path.substr(path.rfind('/') + 1);
   for (const auto& [proto, constant] : initializers) {
-    if (constant->bytes() < kMinExternalBytes) {
-      proto->set_raw_data(constant->view().data, static_cast<size_t>(constant->bytes()));
+    if (constant->bytes() < kMinExternalBytes || constant->dtype() == DType::kString) {
+      FillTensorData(*constant, proto);
       continue;
     }
     WHET_RETURN_IF_ERROR(file.AlignTo(kExternalAlignment));
@@ -114,7 +113,7 @@ Status WriteModel(const Graph& graph, const std::string& path, const OnnxExportO
   if (TotalBytes(initializers) > options.external_data_above) {
     WHET_RETURN_IF_ERROR(WriteExternalData(initializers, path + ".data"));
   } else {
-    SetRawData(initializers);
+    SetData(initializers);
   }
   WHET_RETURN_IF_ERROR(CheckSize(model));
   WHET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
@@ -149,7 +148,7 @@ Result<std::string> ExportOnnxBytes(const Graph& graph, int opset) {
     onnx::ModelProto model;
     InitializerList initializers;
     WHET_RETURN_IF_ERROR(Build(graph, opset, model, &initializers));
-    SetRawData(initializers);
+    SetData(initializers);
     WHET_RETURN_IF_ERROR(CheckSize(model));
     return model.SerializeAsString();
   });

@@ -65,22 +65,12 @@ void ReadBounds(std::string_view text, Dim* dim) {
   dim->hi = hi;
 }
 
-// Sequences have served once everything that takes from them has been read.
-Status RemoveSequences(Graph& graph) {
-  const std::vector<Node*> nodes = graph.NodeList();
-  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
-    Node* node = *it;
-    for (const auto& subgraph : node->subgraphs) WHET_RETURN_IF_ERROR(RemoveSequences(*subgraph));
-    if (!node->Is("SequenceConstruct")) continue;
-    if (!node->output()->uses().empty() || graph.IsOutput(node->output())) {
-      return Error(Code::kUnsupported,
-                   "the sequence '%s' is computed while the model runs; sequences must have "
-                   "a fixed number of tensors at fixed positions",
-                   node->output()->name().c_str());
-    }
-    graph.RemoveNode(node);
+// What any of the graphs gives out.
+void CollectOutputs(const Graph& graph, std::unordered_set<const Value*>* outputs) {
+  outputs->insert(graph.outputs().begin(), graph.outputs().end());
+  for (const auto& node : graph.nodes()) {
+    for (const auto& subgraph : node->subgraphs) CollectOutputs(*subgraph, outputs);
   }
-  return {};
 }
 
 // Where the Graph had a value only channels last, the exporter added one with this ending; the transposes of
@@ -111,13 +101,32 @@ Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
   Scope scope{graph_.get(), nullptr, &opsets_, nullptr, {}, {}, {}};
   WHET_RETURN_IF_ERROR(ImportGraph(*model_.mutable_graph(), scope, {}));
   if (!unsupported_.empty()) return UnsupportedError();
-  WHET_RETURN_IF_ERROR(RemoveSequences(*graph_));
+  std::unordered_set<const Value*> given_out;
+  CollectOutputs(*graph_, &given_out);
+  RemoveUnusedSequences(*graph_, given_out);
   WHET_RETURN_IF_ERROR(KeepOutputNames(model_.graph(), scope));
   if (exported_) RemoveAddedTransposes(*graph_);
   SettleNames();
   for (const auto& entry : model_.metadata_props()) graph_->metadata[entry.key()] = entry.value();
   WHET_RETURN_IF_ERROR(VerifyGraph(*graph_));
   return std::move(graph_);
+}
+
+// Sequences whose tensors were all taken where they are made have served.
+void OnnxGraphImporter::RemoveUnusedSequences(Graph& graph,
+                                              const std::unordered_set<const Value*>& given_out) {
+  const std::vector<Node*> nodes = graph.NodeList();
+  for (auto it = nodes.rbegin(); it != nodes.rend(); ++it) {
+    Node* node = *it;
+    for (const auto& subgraph : node->subgraphs) RemoveUnusedSequences(*subgraph, given_out);
+    if (!node->subgraphs.empty() || node->output() == nullptr ||
+        node->output()->type.form != Form::kSequence) {
+      continue;
+    }
+    if (!node->output()->uses().empty() || given_out.contains(node->output())) continue;
+    claims_.erase(node->output());
+    graph.RemoveNode(node);
+  }
 }
 
 Status OnnxGraphImporter::ReadOpsets() {
@@ -205,10 +214,12 @@ void OnnxGraphImporter::Claim(Value* value, const std::string& name) {
 // A file's own shapes are often left over from before it was made dynamic, so only a missing rank is
 // believed.
 void OnnxGraphImporter::RefineByDeclaration(const Scope& scope, const std::string& name, Value* value) const {
-  if (value->type.ranked && value->type.dtype != DType::kUndefined) return;
+  // Of a sequence the file may mean any of its tensors.
+  if (!value->type.IsTensor() || (value->type.ranked && value->type.dtype != DType::kUndefined)) return;
   const auto it = scope.declared.find(name);
   if (it == scope.declared.end()) return;
   const Type declared = ReadType(it->second->type(), nullptr);
+  if (!declared.IsTensor()) return;
   if (value->type.dtype == DType::kUndefined) value->type.dtype = declared.dtype;
   if (!value->type.ranked && declared.ranked && declared.dtype != DType::kUndefined) {
     value->type.ranked = true;
@@ -394,14 +405,19 @@ Status OnnxGraphImporter::UnsupportedError() const {
 
 // --- graphs
 
-Type OnnxGraphImporter::ReadType(const onnx::TypeProto& proto, std::string* what) {
+Type OnnxGraphImporter::ReadType(const onnx::TypeProto& whole, std::string* what) {
+  const bool optional = whole.has_optional_type();
+  const onnx::TypeProto& content = optional ? whole.optional_type().elem_type() : whole;
+  const bool sequence = content.has_sequence_type();
+  const onnx::TypeProto& proto = sequence ? content.sequence_type().elem_type() : content;
   Type type;
   std::string unsupported;
   if (!proto.has_tensor_type()) {
-    unsupported = proto.has_sequence_type()        ? "a sequence"
+    unsupported = proto.has_sequence_type()        ? "a sequence of sequences"
                   : proto.has_map_type()           ? "a map"
-                  : proto.has_optional_type()      ? "an optional"
+                  : proto.has_optional_type()      ? "an optional value within another or a sequence"
                   : proto.has_sparse_tensor_type() ? "a sparse tensor"
+                  : optional || sequence           ? "a sequence or an optional value of no type"
                                                    : "";
   } else {
     const auto& tensor = proto.tensor_type();
@@ -424,9 +440,13 @@ Type OnnxGraphImporter::ReadType(const onnx::TypeProto& proto, std::string* what
           type.dims.emplace_back();
         }
         ReadBounds(dim.denotation(), &type.dims.back());
+        // The tensors of a sequence need not agree on what a symbol stands for.
+        if (sequence) type.dims.back().symbol.clear();
       }
     }
   }
+  type.form = optional ? (sequence ? Form::kOptionalSequence : Form::kOptionalTensor)
+                       : (sequence ? Form::kSequence : Form::kTensor);
   if (what != nullptr) *what = std::move(unsupported);
   return type;
 }
@@ -446,11 +466,17 @@ Status OnnxGraphImporter::ImportInputs(const onnx::GraphProto& proto, Scope& sco
       continue;
     }
     if (type.dtype == DType::kUndefined && static_cast<size_t>(i) < input_types.size()) {
-      type.dtype = input_types[static_cast<size_t>(i)].dtype;
+      const Type& given = input_types[static_cast<size_t>(i)];
+      type.dtype = given.dtype;
+      type.form = given.form;
     }
     // What a subgraph is given may change its size from one iteration to the next, whatever the file
     // declares.
-    if (!input_types.empty()) std::fill(type.dims.begin(), type.dims.end(), Dim());
+    if (!input_types.empty() && type.IsTensor()) {
+      std::fill(type.dims.begin(), type.dims.end(), Dim());
+    } else if (!input_types.empty()) {
+      type = Type::Unranked(type.dtype).As(type.form);
+    }
     if (type.dtype == DType::kUndefined && scope.outer == nullptr) {
       return Error(Code::kBadFile, "input '%s' has no element type", input.name().c_str());
     }
@@ -698,9 +724,13 @@ Status OnnxGraphImporter::ImportConstantNode(const ForeignNode& node, Scope& sco
     const auto values = node.attributes.Floats("value_floats");
     const std::vector<float> floats(values.begin(), values.end());
     constant = Constant::Vector(DType::kF32, std::span<const float>(floats));
-  } else if (node.attributes.Has("value_string") || node.attributes.Has("value_strings")) {
-    NoteUnsupported("Constant: a string", node.name);
-    return Bind(scope, node.output_names[0], {nullptr, true});
+  } else if (node.attributes.Has("value_string")) {
+    const std::string_view value = node.attributes.String("value_string");
+    constant = Constant::Strings(Shape{}, std::span(&value, 1));
+  } else if (node.attributes.Has("value_strings")) {
+    const auto values = node.attributes.Strings("value_strings");
+    const std::vector<std::string_view> views(values.begin(), values.end());
+    constant = Constant::Strings(Shape{static_cast<int64_t>(views.size())}, views);
   } else {
     return Error(Code::kBadFile, "has no value").At(PlaceOf(node));
   }
@@ -805,6 +835,7 @@ Status OnnxGraphImporter::ReadAttribute(onnx::AttributeProto& proto, const std::
     if (proto.floats_size() > 0) type = onnx::AttributeProto::FLOATS;
     if (proto.ints_size() > 0) type = onnx::AttributeProto::INTS;
     if (proto.strings_size() > 0) type = onnx::AttributeProto::STRINGS;
+    if (proto.has_tp()) type = onnx::AttributeProto::TYPE_PROTO;
   }
   switch (type) {
     case onnx::AttributeProto::FLOAT: node.attributes.Set(name, static_cast<double>(proto.f())); return {};
@@ -833,6 +864,12 @@ Status OnnxGraphImporter::ReadAttribute(onnx::AttributeProto& proto, const std::
       node.subgraphs[static_cast<size_t>(index)] = std::move(subgraph);
       return {};
     }
+    case onnx::AttributeProto::TYPE_PROTO: {
+      std::string what;
+      node.types[name] = ReadType(proto.tp(), &what);
+      if (what.empty()) return {};
+      return Error(Code::kUnsupported, "%s as attribute '%s'", what.c_str(), name.c_str());
+    }
     default: return Error(Code::kUnsupported, "the kind of attribute '%s'", name.c_str());
   }
 }
@@ -842,15 +879,22 @@ Result<std::unique_ptr<Graph>> OnnxGraphImporter::ReadSubgraph(onnx::GraphProto&
   // What the operator will give the subgraph, as far as it is certain: exporters often leave these types out,
   // yet import functions need to know.
   std::vector<Type> types;
+  const auto add_inputs = [&](size_t first, bool elements) {
+    for (size_t i = first; i < node.inputs.size(); ++i) {
+      types.emplace_back();
+      if (!node.HasInput(i)) continue;
+      const Type& given = node.inputs[i]->type;
+      const bool element = elements && given.form == Form::kSequence;
+      types.back() = Type::Unranked(given.dtype).As(element ? Form::kTensor : given.form);
+    }
+  };
   if (node.op_type == "Loop") {
     types = {Type(DType::kI64, {}), Type(DType::kBool, {})};
-    for (size_t i = 2; i < node.inputs.size(); ++i) {
-      types.push_back(node.HasInput(i) ? Type::Unranked(node.inputs[i]->type.dtype) : Type());
-    }
+    add_inputs(2, false);
   } else if (node.op_type == "Scan") {
-    for (size_t i = node.version == 8 ? 1 : 0; i < node.inputs.size(); ++i) {
-      types.push_back(node.HasInput(i) ? Type::Unranked(node.inputs[i]->type.dtype) : Type());
-    }
+    add_inputs(node.version == 8 ? 1 : 0, false);
+  } else if (node.op_type == "SequenceMap") {
+    add_inputs(0, true);
   }
   auto graph = std::make_unique<Graph>(proto.name(), scope.graph);
   Scope inner{graph.get(), &scope, scope.opsets, scope.call, scope.prefix, {}, {}};

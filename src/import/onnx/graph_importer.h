@@ -85,7 +85,7 @@ class OnnxGraphImporter {
   Result<CallAttributes> ResolveCall(const onnx::NodeProto& proto, const onnx::FunctionProto& function,
                                      const Scope& scope);
   // Undefined dtype for what is no tensor of a type that Whet has; `what` then says what it is.
-  static Type ReadType(const onnx::TypeProto& proto, std::string* what);
+  static Type ReadType(const onnx::TypeProto& whole, std::string* what);
 
   const Binding* Find(const Scope& scope, const std::string& name) const;
   Status Bind(Scope& scope, const std::string& name, Binding binding);
@@ -95,6 +95,7 @@ class OnnxGraphImporter {
   void NoteUnsupported(const std::string& what, const std::string& node_name);
   Status UnsupportedError() const;
 
+  void RemoveUnusedSequences(Graph& graph, const std::unordered_set<const Value*>& given_out);
   Status KeepOutputNames(const onnx::GraphProto& proto, Scope& scope);
   void SettleNames();
 

@@ -91,6 +91,64 @@ void AddFunction(onnx::ModelProto& model, const std::string& name, const std::st
   }
 }
 
+TEST(OnnxHostile, StringsThatAreNotThere) {
+  const auto error = [](int strings, const char* raw, bool external) {
+    onnx::ModelProto model = ReluModel();
+    auto* tensor = AddTensor(model.mutable_graph(), "c", onnx::TensorProto::STRING, {1 << 20, 1 << 19});
+    for (int i = 0; i < strings; ++i) tensor->add_string_data("a");
+    if (raw != nullptr) tensor->set_raw_data(raw);
+    if (external) tensor->set_data_location(onnx::TensorProto::EXTERNAL);
+    return QuickErrorOf(model);
+  };
+  EXPECT_THAT(error(0, nullptr, false), HasSubstr("has 0 elements of data but its shape 1048576x524288"));
+  EXPECT_THAT(error(3, nullptr, false), HasSubstr("has 3 elements of data"));
+  EXPECT_THAT(error(0, "text", false), HasSubstr("is of strings, which can only be in string_data"));
+  EXPECT_THAT(error(0, nullptr, true), HasSubstr("is of strings, which can only be in string_data"));
+}
+
+TEST(OnnxHostile, TypesWithinTypes) {
+  const auto error = [](auto fill) {
+    onnx::ModelProto model = ReluModel();
+    auto* input = model.mutable_graph()->add_input();
+    input->set_name("s");
+    fill(input->mutable_type());
+    return QuickErrorOf(model);
+  };
+  using Type = onnx::TypeProto;
+  const auto sequence = [](Type* type) { return type->mutable_sequence_type()->mutable_elem_type(); };
+  const auto optional = [](Type* type) { return type->mutable_optional_type()->mutable_elem_type(); };
+  const auto tensor = [](Type* type) { type->mutable_tensor_type()->set_elem_type(1); };
+  EXPECT_THAT(error([&](Type* type) { tensor(sequence(sequence(type))); }),
+              HasSubstr("a sequence of sequences"));
+  EXPECT_THAT(error([&](Type* type) { tensor(optional(optional(type))); }),
+              HasSubstr("an optional value within"));
+  EXPECT_THAT(error([&](Type* type) { tensor(optional(sequence(type))); }),
+              HasSubstr("an optional value within"));
+  EXPECT_THAT(error([&](Type* type) { sequence(type); }), HasSubstr("of no type"));
+  EXPECT_THAT(error([&](Type* type) { sequence(optional(type)); }), HasSubstr("of no type"));
+  EXPECT_THAT(error([&](Type* type) {
+                for (int i = 0; i < 30; ++i) type = sequence(type);
+                tensor(type);
+              }),
+              HasSubstr("a sequence of sequences"));
+  EXPECT_THAT(error([&](Type* type) {
+                for (int i = 0; i < 200; ++i) type = sequence(type);
+              }),
+              HasSubstr("nested too deep"));
+}
+
+// Each reader of a long sequence follows it back to where it was made.
+TEST(OnnxHostile, SequencesThatGrowWithoutEnd) {
+  onnx::ModelProto model = ReluModel();
+  auto* graph = model.mutable_graph();
+  AddNode(graph, "SequenceConstruct", {"x"}, {"s0"});
+  for (int i = 0; i < 20000; ++i) {
+    AddNode(graph, "SequenceInsert", {Format("s%d", i), "x"}, {Format("s%d", i + 1)});
+    AddNode(graph, "SequenceLength", {Format("s%d", i)}, {Format("n%d", i)});
+  }
+  EXPECT_EQ(QuickErrorOf(model), "");
+}
+
 TEST(OnnxHostile, FunctionsThatCallThemselves) {
   onnx::ModelProto model = ReluModel();
   AddFunction(model, "F", "F", 2);

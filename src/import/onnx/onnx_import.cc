@@ -1,6 +1,7 @@
 #include "import/onnx/onnx_import.h"
 
 #include <google/protobuf/io/coded_stream.h>
+#include <onnx/onnx-data_pb.h>
 #include <onnx/onnx_pb.h>
 
 #include <limits>
@@ -33,6 +34,51 @@ Status Parse(std::span<const std::byte> bytes, const char* what, google::protobu
         what);
   }
   return {};
+}
+
+Result<Datum> TakeTensor(onnx::TensorProto& proto) {
+  OnnxTensorReader reader("");
+  WHET_ASSIGN_OR_RETURN(TensorPtr tensor, reader.Take(proto));
+  return Datum(std::move(tensor));
+}
+
+Result<Datum> TakeSequence(onnx::SequenceProto& proto) {
+  const bool empty = proto.elem_type() == onnx::SequenceProto::UNDEFINED && proto.tensor_values_size() == 0;
+  if (proto.elem_type() != onnx::SequenceProto::TENSOR && !empty) {
+    return Error(Code::kUnsupported, "a sequence of something other than tensors");
+  }
+  std::vector<TensorPtr> elements;
+  for (auto& value : *proto.mutable_tensor_values()) {
+    WHET_ASSIGN_OR_RETURN(const Datum element, TakeTensor(value));
+    elements.push_back(element.tensor());
+  }
+  return Datum::Sequence(std::move(elements));
+}
+
+Result<Datum> ParseDatum(std::span<const std::byte> bytes, const Type& type) {
+  switch (type.form) {
+    case Form::kTensor: {
+      onnx::TensorProto proto;
+      WHET_RETURN_IF_ERROR(Parse(bytes, "tensor", proto));
+      return TakeTensor(proto);
+    }
+    case Form::kSequence: {
+      onnx::SequenceProto proto;
+      WHET_RETURN_IF_ERROR(Parse(bytes, "sequence", proto));
+      return TakeSequence(proto);
+    }
+    case Form::kOptionalTensor:
+    case Form::kOptionalSequence: break;
+  }
+  onnx::OptionalProto proto;
+  WHET_RETURN_IF_ERROR(Parse(bytes, "optional value", proto));
+  switch (proto.elem_type()) {
+    case onnx::OptionalProto::UNDEFINED: return Datum();
+    case onnx::OptionalProto::TENSOR: return TakeTensor(*proto.mutable_tensor_value());
+    case onnx::OptionalProto::SEQUENCE: return TakeSequence(*proto.mutable_sequence_value());
+    default:
+      return Error(Code::kUnsupported, "an optional value other than a tensor or a sequence of tensors");
+  }
 }
 
 // Neither protobuf nor the standard library may throw beyond this folder.
@@ -78,19 +124,16 @@ Result<std::unique_ptr<Graph>> ImportOnnx(const std::string& path, const OnnxImp
   return graph;
 }
 
-Result<std::shared_ptr<const Constant>> ReadOnnxTensor(const std::string& path) {
-  auto tensor = Guarded([&]() -> Result<std::shared_ptr<const Constant>> {
+Result<Datum> ReadOnnxDatum(const std::string& path, const Type& type) {
+  auto datum = Guarded([&]() -> Result<Datum> {
     WHET_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(path));
-    onnx::TensorProto proto;
-    WHET_RETURN_IF_ERROR(Parse(file.bytes(), "tensor", proto));
-    OnnxTensorReader reader("");
-    return reader.Take(proto);
+    return ParseDatum(file.bytes(), type);
   });
-  if (!tensor.ok()) {
-    Status status = tensor.TakeStatus();
+  if (!datum.ok()) {
+    Status status = datum.TakeStatus();
     return status.where().starts_with(path) ? std::move(status) : std::move(status).At(path);
   }
-  return tensor;
+  return datum;
 }
 
 }  // namespace whet

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "ir/evaluate.h"
 #include "ir/graph.h"
 
 namespace whet {
@@ -28,7 +29,8 @@ Result<std::unique_ptr<Graph>> ImportOnnx(const std::string& path, const OnnxImp
 Result<std::unique_ptr<Graph>> ImportOnnxBytes(std::span<const std::byte> bytes, const std::string& name,
                                                const OnnxImportOptions& options = {});
 
-// A file that holds one TensorProto, as in ONNX's backend tests.
-Result<std::shared_ptr<const Constant>> ReadOnnxTensor(const std::string& path);
+// A file that holds one TensorProto, SequenceProto or OptionalProto, as `type` says, as in ONNX's backend
+// tests.
+Result<Datum> ReadOnnxDatum(const std::string& path, const Type& type);
 
 }  // namespace whet

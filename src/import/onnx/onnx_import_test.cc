@@ -95,10 +95,10 @@ TEST(OnnxImport, EverythingUnsupportedIsInOneError) {
   auto* graph = model.mutable_graph();
   AddNode(graph, "Frobnicate", {"y"}, {"a"}, "f1")->set_domain("com.acme");
   AddNode(graph, "Frobnicate", {"a"}, {"b"}, "f2")->set_domain("com.acme");
-  AddNode(graph, "StringNormalizer", {"b"}, {"c"}, "s");
+  AddNode(graph, "ImageDecoder", {"b"}, {"c"}, "s");
   const std::string error = ErrorOf(model);
   EXPECT_THAT(error, HasSubstr("Frobnicate of com.acme opset 1 (2 nodes: 'f1', 'f2')"));
-  EXPECT_THAT(error, HasSubstr("StringNormalizer of ai.onnx opset 17 (1 node: 's')"));
+  EXPECT_THAT(error, HasSubstr("ImageDecoder of ai.onnx opset 17 (1 node: 's')"));
 }
 
 TEST(OnnxImport, OutputsThatAreInputsConstantsOrOneValueTwice) {
@@ -226,10 +226,70 @@ TEST(OnnxImport, BooleansBecomeZeroOrOne) {
   EXPECT_EQ(constant->view().as<uint8_t>()[2], 1);
 }
 
-TEST(OnnxImport, StringsAreUnsupported) {
+TEST(OnnxImport, Strings) {
+  onnx::ModelProto model = EmptyModel();
+  auto* tensor = AddTensor(model.mutable_graph(), "c", onnx::TensorProto::STRING, {2});
+  tensor->add_string_data("text");
+  tensor->add_string_data(std::string("\0\xff", 2));
+  const auto constant = ImportedTensor(model);
+  EXPECT_EQ(constant->strings()[0], "text");
+  EXPECT_EQ(constant->strings()[1], std::string_view("\0\xff", 2));
+  // An operator of numbers.
+  AddNode(model.mutable_graph(), "Relu", {"c"}, {"z"}, "relu");
+  EXPECT_THAT(ErrorOf(model), HasSubstr("the operator takes numbers only (1 node: 'relu')"));
+}
+
+// A graph input that is a sequence of f32[2], optional or not.
+void AddSequence(onnx::ModelProto& model, const std::string& name, bool optional) {
+  auto* info = model.mutable_graph()->add_input();
+  info->set_name(name);
+  auto* type = info->mutable_type();
+  if (optional) type = type->mutable_optional_type()->mutable_elem_type();
+  auto* tensor = type->mutable_sequence_type()->mutable_elem_type()->mutable_tensor_type();
+  tensor->set_elem_type(onnx::TensorProto::FLOAT);
+  tensor->mutable_shape()->add_dim()->set_dim_value(2);
+}
+
+TEST(OnnxImport, SequencesAndOptionalValues) {
+  onnx::ModelProto model = EmptyModel();
+  AddSequence(model, "s", false);
+  AddSequence(model, "o", true);
+  auto* graph = model.mutable_graph();
+  AddNode(graph, "SequenceLength", {"s"}, {"n"});
+  AddNode(graph, "OptionalGetElement", {"o"}, {"t"});
+  auto* none = AddNode(graph, "Optional", {}, {"none"});
+  auto* attribute = none->add_attribute();
+  attribute->set_name("type");
+  attribute->set_type(onnx::AttributeProto::TYPE_PROTO);
+  attribute->mutable_tp()->mutable_tensor_type()->set_elem_type(onnx::TensorProto::INT64);
+  for (const char* name : {"n", "t", "none"}) graph->add_output()->set_name(name);
+  const auto imported = Import(model);
+  ASSERT_TRUE(imported.ok()) << imported.status().ToString();
+  EXPECT_EQ(ToString((*imported)->inputs()[0]->type), "seq(f32[2])");
+  EXPECT_EQ(ToString((*imported)->inputs()[1]->type), "optional(seq(f32[2]))");
+  EXPECT_EQ(ToString((*imported)->outputs()[0]->type), "i64[]");
+  EXPECT_EQ(ToString((*imported)->outputs()[1]->type), "seq(f32[2])");
+  EXPECT_EQ(ToString((*imported)->outputs()[2]->type), "optional(i64[*])");
+}
+
+TEST(OnnxImport, SequencesThatAreKnownLeaveNothingBehind) {
   onnx::ModelProto model = ReluModel();
-  AddTensor(model.mutable_graph(), "c", onnx::TensorProto::STRING, {1})->add_string_data("text");
-  EXPECT_THAT(ErrorOf(model), HasSubstr("element type string (1 node: 'c')"));
+  auto* graph = model.mutable_graph();
+  AddNode(graph, "SequenceConstruct", {"x", "y"}, {"s"});
+  AddNode(graph, "SequenceInsert", {"s", "x"}, {"t"});
+  AddNode(graph, "SequenceErase", {"t"}, {"u"});
+  auto* concat = AddNode(graph, "ConcatFromSequence", {"u"}, {"z"});
+  auto* axis = concat->add_attribute();
+  axis->set_name("axis");
+  axis->set_type(onnx::AttributeProto::INT);
+  axis->set_i(0);
+  graph->mutable_output(0)->set_name("z");
+  graph->mutable_output(0)->clear_type();
+  const auto imported = Import(model);
+  ASSERT_TRUE(imported.ok()) << imported.status().ToString();
+  for (const auto& node : (*imported)->nodes()) {
+    EXPECT_TRUE(node->Is("Relu") || node->Is("Concat")) << node->op_name();
+  }
 }
 
 }  // namespace

@@ -57,6 +57,14 @@ Result<ConstantPtr> FromField(const Field& field, DType dtype, const Shape& shap
   return ConstantPtr(std::move(constant));
 }
 
+Result<ConstantPtr> FromStrings(const google::protobuf::RepeatedPtrField<std::string>& strings,
+                                const Shape& shape, uint64_t wanted) {
+  if (static_cast<uint64_t>(strings.size()) != wanted)
+    return CountError(static_cast<uint64_t>(strings.size()), wanted, shape);
+  const std::vector<std::string_view> views(strings.begin(), strings.end());
+  return Constant::Strings(shape, views);
+}
+
 Result<ConstantPtr> FromTypedFields(const onnx::TensorProto& tensor, DType dtype, const Shape& shape) {
   const auto count = static_cast<uint64_t>(shape.elements());
   switch (dtype) {
@@ -76,6 +84,7 @@ Result<ConstantPtr> FromTypedFields(const onnx::TensorProto& tensor, DType dtype
     case DType::kI4:
     case DType::kU4:  // each integer holds one byte of two elements
       return FromField<uint8_t>(tensor.int32_data(), dtype, shape, (count + 1) / 2);
+    case DType::kString: return FromStrings(tensor.string_data(), shape, count);
     case DType::kUndefined: break;
   }
   return Error(Code::kInternal, "a tensor without a type");
@@ -104,6 +113,7 @@ DType DTypeOfOnnx(int data_type) {
     case onnx::TensorProto::UINT32: return DType::kU32;
     case onnx::TensorProto::UINT64: return DType::kU64;
     case onnx::TensorProto::BFLOAT16: return DType::kBF16;
+    case onnx::TensorProto::STRING: return DType::kString;
     case kOnnxUint4: return DType::kU4;
     case kOnnxInt4: return DType::kI4;
     default: return DType::kUndefined;
@@ -115,7 +125,6 @@ std::string OnnxTypeName(int data_type) {
     return std::string(DTypeName(dtype));
   }
   switch (data_type) {
-    case onnx::TensorProto::STRING: return "string";
     case onnx::TensorProto::COMPLEX64: return "complex64";
     case onnx::TensorProto::COMPLEX128: return "complex128";
     case 17:
@@ -143,7 +152,11 @@ Result<ConstantPtr> OnnxTensorReader::Take(onnx::TensorProto& tensor) {
     return Error(Code::kBadFile, "its dimensions are negative or their product is too large");
   }
   const Shape shape(dims);
-  if (tensor.data_location() == onnx::TensorProto::EXTERNAL) return External(tensor, dtype, shape);
+  const bool external = tensor.data_location() == onnx::TensorProto::EXTERNAL;
+  if (dtype == DType::kString && (external || tensor.has_raw_data())) {
+    return Error(Code::kBadFile, "is of strings, which can only be in string_data");
+  }
+  if (external) return External(tensor, dtype, shape);
   if (!tensor.has_raw_data()) return FromTypedFields(tensor, dtype, shape);
 
   const uint64_t bytes = BytesOf(dtype, static_cast<uint64_t>(shape.elements()));

@@ -15,7 +15,7 @@ class TensorProto;
 
 namespace whet {
 
-// kUndefined for what Whet has no type for (strings, complex numbers, 8-bit floats).
+// kUndefined for what Whet has no type for (complex numbers, 8-bit floats).
 DType DTypeOfOnnx(int data_type);
 // "string", "complex64", … for errors.
 std::string OnnxTypeName(int data_type);
