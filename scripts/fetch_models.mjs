@@ -113,7 +113,8 @@ function fetchRuntimes() {
   for (const file of ['package.json', 'package-lock.json']) {
     fs.copyFileSync(path.join(root, 'tests/models', file), path.join(target, file));
   }
-  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: target });
+  // Of tfjs-tflite only the WebAssembly is used, which does without the packages that it names as its peers.
+  run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--legacy-peer-deps'], { cwd: target });
   fs.writeFileSync(noteOf(target), JSON.stringify(lock));
 }
 

@@ -1,6 +1,7 @@
 #include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -16,6 +17,8 @@ Status Reference(ReferenceContext& context) {
 Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return ImportTfliteBinary("Add", node, builder);
 }
+
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteBinary("ADD", node, sink); }
 
 constexpr OnnxSpelling kOnnx[] = {{"Add", 1, 6, "", ImportLegacyBroadcast}, {"Add", 7}};
 constexpr TfliteSpelling kTflite[] = {{"ADD", ImportTflite, 2}};
@@ -33,5 +36,8 @@ const OpDef op_add = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_add;
+const TfliteForm tflite_form_add = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true};
 
 }  // namespace whet::ops

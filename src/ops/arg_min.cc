@@ -1,5 +1,6 @@
 #include "ops/arg_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -11,6 +12,12 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   if (axis.size() != 1) return Error(Code::kBadFile, "the axis is not one number");
   node.SetResult(0, builder.Emit("ArgMin", {node.input(0)}, {{"axis", axis[0]}, {"keepdims", int64_t{0}}}));
   return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("ARG_MIN", {sink.Of(node.input(0)), sink.Int(node.attributes.Int("axis"))},
+                {sink.Result(node)}, {{"output_type", std::string("INT64")}});
+  return {};
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"ArgMin"}};
@@ -30,5 +37,9 @@ const OpDef op_arg_min = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_arg_min;
+const TfliteForm tflite_form_arg_min = {
+    .expand = ExpandTfliteArg, .write = WriteTflite, .scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

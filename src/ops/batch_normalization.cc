@@ -1,3 +1,5 @@
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -105,6 +107,19 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return {};
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  // x * factor + offset, both known by channel
+  Value* epsilon =
+      builder.Scalar(node.attributes.Float("epsilon", kEpsilon), node.input(kVariance)->type.dtype);
+  Value* deviation =
+      builder.EmitFolded("Sqrt", {builder.EmitFolded("Add", {node.input(kVariance), epsilon})});
+  Value* factor = builder.EmitFolded("Div", {node.input(kScale), deviation});
+  Value* offset =
+      builder.EmitFolded("Sub", {node.input(kBias), builder.EmitFolded("Mul", {node.input(kMean), factor})});
+  results = {builder.Emit("Add", {builder.Emit("Mul", {node.input(kX), factor}), offset})};
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"epsilon", AttributeKind::kFloat}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "BatchNormalization", .since = 6, .import = ImportOnnx}};
 
@@ -122,5 +137,8 @@ const OpDef op_batch_normalization = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_batch_normalization;
+const TfliteForm tflite_form_batch_normalization = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

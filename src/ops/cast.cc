@@ -3,6 +3,7 @@
 #include "ops/cast_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/string_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -35,6 +36,20 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const DType from = node.input(0)->type.dtype;
+  const DType to = node.output()->type.dtype;
+  // Half precision weights are what DEQUANTIZE is for; CAST of them is newer.
+  if (from == DType::kF16 && to == DType::kF32) {
+    sink.Operator("DEQUANTIZE", {sink.Of(node.input(0))}, {sink.Result(node)});
+    return {};
+  }
+  sink.Operator("CAST", {sink.Of(node.input(0))}, {sink.Result(node)},
+                {{"in_data_type", std::string(TfliteTypeName(from))},
+                 {"out_data_type", std::string(TfliteTypeName(to))}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"to", AttributeKind::kInt, true},
                                         {"saturate", AttributeKind::kInt},
                                         {"round_mode", AttributeKind::kString}};
@@ -56,5 +71,8 @@ const OpDef op_cast = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_cast;
+const TfliteForm tflite_form_cast = {.write = WriteTflite};
 
 }  // namespace whet::ops

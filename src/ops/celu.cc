@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -10,6 +12,15 @@ Status Reference(ReferenceContext& context) {
   const double alpha = context.attributes().Float("alpha", 1);
   return MapReference(
       context, [=](double x) { return std::max(0.0, x) + std::min(0.0, alpha * std::expm1(x / alpha)); });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  // alpha * elu(x / alpha)
+  const double alpha = node.attributes.Float("alpha", 1);
+  Value* x = node.input(0);
+  Value* y = builder.Emit("Elu", {builder.Emit("Mul", {x, builder.Scalar(1 / alpha, x->type.dtype)})});
+  results = {builder.Emit("Mul", {y, builder.Scalar(alpha, x->type.dtype)})};
+  return builder.TakeStatus();
 }
 
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}};
@@ -28,5 +39,8 @@ const OpDef op_celu = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_celu;
+const TfliteForm tflite_form_celu = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

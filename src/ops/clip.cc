@@ -1,4 +1,6 @@
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
+#include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -55,6 +57,53 @@ Status ImportReluN1To1(ForeignNode& node, GraphBuilder& builder) {
 }
 Status ImportRelu0To1(ForeignNode& node, GraphBuilder& builder) { return ImportLimits(0, 1, node, builder); }
 
+struct Limits {
+  bool constant = true;
+  double low = -INFINITY, high = INFINITY;
+};
+Limits LimitsOf(const Node& node) {
+  Limits limits;
+  for (size_t i = 1; i <= 2; ++i) {
+    const Value* value = node.input(i);
+    if (value == nullptr) continue;
+    if (!value->IsConstant()) {
+      limits.constant = false;
+    } else if (value->constant()->view().elements() > 0) {
+      (i == 1 ? limits.low : limits.high) = LoadFloat(value->constant()->view(), 0);
+    }
+  }
+  if (limits.high >= 3.4e38) limits.high = INFINITY;
+  return limits;
+}
+
+// The limits for which TFLite has an operator.
+std::string_view NameOf(const Limits& limits) {
+  if (!limits.constant) return {};
+  if (limits.low == 0 && limits.high == 6) return "RELU6";
+  if (limits.low == 0 && limits.high == INFINITY) return "RELU";
+  return limits.low == -1 && limits.high == 1 ? "RELU_N1_TO_1" : std::string_view();
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  const Limits limits = LimitsOf(node);
+  Value* x = node.input(0);
+  if (IsFloat(x->type.dtype) && !NameOf(limits).empty()) return {};
+  const auto bounds = [&](size_t i, double none) {
+    const Value* bound = node.input(i);
+    return bound != nullptr && (!limits.constant || (i == 1 ? limits.low : limits.high) != none);
+  };
+  Value* y = x;
+  if (bounds(1, -INFINITY)) y = builder.Emit("Max", {y, node.input(1)});
+  if (bounds(2, INFINITY)) y = builder.Emit("Min", {y, node.input(2)});
+  results = {y};
+  return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator(NameOf(LimitsOf(node)), {sink.Of(node.input(0))}, {sink.Result(node)});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Clip", 6, 10, "", ImportAttributes}, {"Clip", 11}};
 constexpr TfliteSpelling kTflite[] = {
     {"RELU6", ImportRelu6}, {"RELU_N1_TO_1", ImportReluN1To1}, {"RELU_0_TO_1", ImportRelu0To1}};
@@ -72,5 +121,9 @@ const OpDef op_clip = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_clip;
+const TfliteForm tflite_form_clip = {
+    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kAny, .unquantized_inputs = 0b110};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -86,6 +87,14 @@ Status ImportPack(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  std::vector<TfliteSink::Tensor> inputs;
+  for (const Value* input : node.inputs()) inputs.push_back(sink.Of(input));
+  const TfliteSink::Tensor result = sink.Result(node);
+  sink.Operator("CONCATENATION", inputs, std::span(&result, 1), {{"axis", node.attributes.Int("axis")}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt, true}};
 constexpr OnnxSpelling kOnnx[] = {{"Concat", 1, 3, "", ImportDefaultAxis}, {"Concat", 4}};
 constexpr TfliteSpelling kTflite[] = {{"CONCATENATION", ImportTflite}, {"PACK", ImportPack}};
@@ -105,5 +114,8 @@ const OpDef op_concat = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_concat;
+const TfliteForm tflite_form_concat = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

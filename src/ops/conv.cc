@@ -3,6 +3,7 @@
 #include "ops/conv_reference_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -115,6 +116,68 @@ Status ImportConv3D(ForeignNode& node, GraphBuilder& builder) {
   return EmitTflite(node, builder, w, 1);
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  WHET_RETURN_IF_ERROR(ExpandEpilogue(node, builder, kResidual, results));
+  if (results.empty()) WHET_RETURN_IF_ERROR(ExpandOneDimensional(node, builder, kW, results));
+  if (!results.empty()) return {};
+  const Type& x = node.input(kX)->type;
+  if (!x.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(node.input(kW)->type));
+  WHET_ASSIGN_OR_RETURN(Window window, ReadWindow(node.attributes, kernel));
+  const bool padded = TflitePadding(x, &window).empty();
+  // Some readers take no CONV_2D without a bias.
+  const Type& w = node.input(kW)->type;
+  const bool biased = node.input(kB) != nullptr || x.dtype != DType::kF32 || !w.dims[0].known();
+  if (!padded && biased) return {};
+  if (window.same_upper || window.same_lower) {
+    return Error(Code::kUnsupported, "padding that depends on the input's size, which is not known");
+  }
+  Attributes attributes = node.attributes;
+  RemoveAttributes(attributes, {"pads", "auto_pad"});
+  std::vector<Value*> inputs(node.inputs().begin(), node.inputs().end());
+  if (!biased) {
+    inputs.resize(std::max<size_t>(inputs.size(), kB + 1), nullptr);
+    inputs[kB] = builder.Const(Constant::Copy(DType::kF32, Shape{w.dims[0].lo}, nullptr));
+  }
+  if (padded) {
+    inputs[kX] = EmitTflitePad(builder, inputs[kX], window, 0);
+  } else {
+    attributes = node.attributes;
+  }
+  results = {builder.Emit("Conv", inputs, std::move(attributes))};
+  return builder.TakeStatus();
+}
+
+// Weights [O, h, w, I / group]; one input channel a group is DEPTHWISE_CONV_2D with weights [1, h, w, O].
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Value* x = node.input(kX);
+  const Value* w = node.input(kW);
+  if (!w->type.IsStatic()) return Error(Code::kUnsupported, "the weights' shape is not known");
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w->type));
+  WHET_ASSIGN_OR_RETURN(Window window, ReadWindow(node.attributes, kernel));
+  const std::string_view padding = TflitePadding(x->type, &window);
+  Attributes options = TfliteWindowOptions(window, padding, sink);
+  const int64_t group = node.attributes.Int("group", 1);
+  std::string_view builtin = "CONV_2D";
+  std::vector<int64_t> perm = {0, 1, 2, 3};
+  if (kernel.size() == 3 && group == 1) {
+    builtin = "CONV_3D";
+    perm = {1, 2, 3, 4, 0};
+  } else if (kernel.size() != 2) {
+    return Error(Code::kUnsupported, "a convolution of %zu dimensions in %lld groups", kernel.size(),
+                 static_cast<long long>(group));
+  } else if (group > 1 && w->type.dims.back().lo == 1) {
+    builtin = "DEPTHWISE_CONV_2D";
+    perm = {3, 1, 2, 0};
+    options.Set("depth_multiplier", w->type.dims[0].lo / group);
+  }
+  std::vector<TfliteSink::Tensor> inputs = {sink.Of(x), sink.Weights(w, perm)};
+  if (node.input(kB) != nullptr) inputs.push_back(sink.Bias(node.input(kB), x, w));
+  const TfliteSink::Tensor result = sink.Result(node);
+  sink.Operator(builtin, inputs, std::span(&result, 1), options);
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"strides", AttributeKind::kInts}, {"dilations", AttributeKind::kInts},
     {"pads", AttributeKind::kInts},    {"auto_pad", AttributeKind::kString},
@@ -141,5 +204,12 @@ const OpDef op_conv = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_conv;
+const TfliteForm tflite_form_conv = {.expand = ExpandTflite,
+                                     .write = WriteTflite,
+                                     .scales = TfliteScales::kAny,
+                                     .unquantized_inputs = 1u << kB,
+                                     .activation = true};
 
 }  // namespace whet::ops

@@ -6,6 +6,7 @@
 #include "ops/conv_import_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -330,6 +331,70 @@ Status ImportMediapipe(ForeignNode& node, GraphBuilder& builder) {
                     {values[2], values[1]}, {-1, -1});
 }
 
+// Which of TFLite's paddings gives the output that the node has; "" if neither does.
+std::string_view PaddingOf(const Node& node, const Window& window) {
+  const Type& x = node.input(kX)->type;
+  const Type& y = node.output()->type;
+  bool valid = true, same = true;
+  for (size_t i = 0; i < window.rank(); ++i) {
+    const int64_t size = x.dims[i + 1].lo, out = y.dims[i + 1].lo, stride = window.strides[i];
+    const int64_t total = (size - 1) * stride + window.kernel[i] - out;
+    valid = valid && total == 0;
+    same = same && size == (out + stride - 1) / stride && window.begins[i] == std::max<int64_t>(total, 0) / 2;
+  }
+  return valid ? "VALID" : same ? "SAME" : "";
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  WHET_RETURN_IF_ERROR(ExpandEpilogue(node, builder, kResidual, results));
+  if (results.empty()) WHET_RETURN_IF_ERROR(ExpandOneDimensional(node, builder, kW, results));
+  if (!results.empty()) return {};
+  const Type& x = node.input(kX)->type;
+  if (!x.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  const Type& y = node.output()->type;
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(node.input(kW)->type));
+  WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(node.attributes, kernel));
+  if (kernel.size() != 2 || !y.ranked || !y.dims[1].known() || !y.dims[2].known()) {
+    return Error(Code::kUnsupported, "an output of open size");
+  }
+  if (node.attributes.Int("group", 1) != 1) return Error(Code::kUnsupported, "group is not 1");
+  if (window.dilations[0] != 1 || window.dilations[1] != 1) {
+    return Error(Code::kUnsupported, "dilations");
+  }
+  if (!PaddingOf(node, window).empty()) return {};
+  // All that the windows reach, and what is asked for cut out of it.
+  std::vector<int64_t> starts, ends, pads = {0, 0, 0, 0, 0, 0, 0, 0};
+  Attributes attributes = node.attributes;
+  RemoveAttributes(attributes, {"pads", "output_padding"});
+  for (size_t i = 0; i < 2; ++i) {
+    const int64_t reach = (node.input(kX)->type.dims[i + 1].lo - 1) * window.strides[i] + window.kernel[i];
+    starts.push_back(window.begins[i]);
+    ends.push_back(window.begins[i] + y.dims[i + 1].lo);
+    if (ends[i] > reach) return Error(Code::kUnsupported, "output_padding beyond what the kernel reaches");
+  }
+  Value* whole = builder.Emit("ConvTranspose", node.inputs(), std::move(attributes));
+  results = {builder.Emit("Slice", {whole, builder.Ints(starts), builder.Ints(ends), builder.Ints({1, 2})})};
+  return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Value* x = node.input(kX);
+  const Value* w = node.input(kW);
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel, KernelSizes(w->type));
+  WHET_ASSIGN_OR_RETURN(const Window window, ReadWindow(node.attributes, kernel));
+  std::vector<int64_t> sizes;
+  for (const Dim& dim : node.output()->type.dims) {
+    if (!dim.known()) return Error(Code::kUnsupported, "an output of open size");
+    sizes.push_back(dim.lo);
+  }
+  std::vector<TfliteSink::Tensor> inputs = {sink.Ints(sizes), sink.Weights(w, {0, 1, 2, 3}), sink.Of(x)};
+  if (node.input(kB) != nullptr) inputs.push_back(sink.Bias(node.input(kB), x, w));
+  const TfliteSink::Tensor result = sink.Result(node);
+  sink.Operator("TRANSPOSE_CONV", inputs, std::span(&result, 1),
+                TfliteWindowOptions(window, PaddingOf(node, window), sink));
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"strides", AttributeKind::kInts}, {"dilations", AttributeKind::kInts},
     {"pads", AttributeKind::kInts},    {"output_padding", AttributeKind::kInts},
@@ -357,5 +422,12 @@ const OpDef op_conv_transpose = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_conv_transpose;
+const TfliteForm tflite_form_conv_transpose = {.expand = ExpandTflite,
+                                               .write = WriteTflite,
+                                               .scales = TfliteScales::kAny,
+                                               .unquantized_inputs = 1u << kB,
+                                               .activation = true};
 
 }  // namespace whet::ops

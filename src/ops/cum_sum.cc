@@ -1,6 +1,7 @@
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -42,6 +43,14 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> axis, ConstantIntsOf(node.input(1), "the axis"));
+  sink.Operator(
+      "CUMSUM", {sink.Of(node.input(0)), sink.Int(axis.at(0))}, {sink.Result(node)},
+      {{"exclusive", node.attributes.Int("exclusive")}, {"reverse", node.attributes.Int("reverse")}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"exclusive", AttributeKind::kInt}, {"reverse", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"CumSum", 11}};
 constexpr TfliteSpelling kTflite[] = {{"CUMSUM", ImportTflite, 2}};
@@ -60,5 +69,8 @@ const OpDef op_cum_sum = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_cum_sum;
+const TfliteForm tflite_form_cum_sum = {.write = WriteTflite};
 
 }  // namespace whet::ops

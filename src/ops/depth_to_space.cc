@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
@@ -101,6 +102,13 @@ Status ImportBatchToSpace(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  if (node.attributes.String("mode", "DCR") != "DCR") return Error(Code::kUnsupported, "mode is CRD");
+  sink.Operator("DEPTH_TO_SPACE", {sink.Of(node.input(0))}, {sink.Result(node)},
+                {{"block_size", node.attributes.Int("blocksize")}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"blocksize", AttributeKind::kInt, true},
                                         {"mode", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "DepthToSpace", .import = ImportOnnx}};
@@ -123,5 +131,8 @@ const OpDef op_depth_to_space = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_depth_to_space;
+const TfliteForm tflite_form_depth_to_space = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

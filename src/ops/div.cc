@@ -1,6 +1,7 @@
 #include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -33,6 +34,8 @@ Status ImportFloorDiv(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteBinary("DIV", node, sink); }
+
 constexpr OnnxSpelling kOnnx[] = {{"Div", 1, 6, "", ImportLegacyBroadcast}, {"Div", 7}};
 constexpr TfliteSpelling kTflite[] = {{"DIV", ImportTflite, 2}, {"FLOOR_DIV", ImportFloorDiv, 2}};
 
@@ -49,5 +52,8 @@ const OpDef op_div = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_div;
+const TfliteForm tflite_form_div = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true};
 
 }  // namespace whet::ops

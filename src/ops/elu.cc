@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "ir/builder.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -8,6 +10,18 @@ namespace {
 Status Reference(ReferenceContext& context) {
   const double alpha = context.attributes().Float("alpha", 1);
   return MapReference(context, [=](double x) { return x < 0 ? alpha * std::expm1(x) : x; });
+}
+
+// TFLite's has no alpha.
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  const double alpha = node.attributes.Float("alpha", 1);
+  if (alpha == 1) return {};
+  Value* x = node.input(0);
+  Value* zero = builder.Scalar(0, x->type.dtype);
+  Value* below = builder.Emit("Elu", {builder.Emit("Min", {x, zero})});
+  below = builder.Emit("Mul", {below, builder.Scalar(alpha, x->type.dtype)});
+  results = {builder.Emit("Add", {builder.Emit("Relu", {x}), below})};
+  return builder.TakeStatus();
 }
 
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}};
@@ -28,5 +42,8 @@ const OpDef op_elu = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_elu;
+const TfliteForm tflite_form_elu = {.expand = ExpandTflite, .scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -50,5 +51,8 @@ const OpDef op_equal = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_equal;
+const TfliteForm tflite_form_equal = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -25,5 +26,8 @@ const OpDef op_exp = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_exp;
+const TfliteForm tflite_form_exp = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -53,6 +54,23 @@ Status ImportFill(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  // TFLite is given the whole shape; ours may be broadcast itself.
+  const Type& y = node.output()->type;
+  TfliteSink::Tensor shape;
+  if (y.IsStatic()) {
+    std::vector<int64_t> sizes;
+    for (const Dim& dim : y.dims) sizes.push_back(dim.lo);
+    shape = sink.Ints(sizes);
+  } else if (node.input(0)->type.IsStatic() && node.input(0)->type.ToShape().elements() == 1) {
+    shape = sink.Ints(node.input(1));
+  } else {
+    return Error(Code::kUnsupported, "the shape of the result is not known");
+  }
+  sink.Operator("BROADCAST_TO", {sink.Of(node.input(0)), shape}, {sink.Result(node)});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Expand", 8}};
 constexpr TfliteSpelling kTflite[] = {{"BROADCAST_TO", ImportTflite, 2}, {"FILL", ImportFill, 2}};
 
@@ -71,5 +89,9 @@ const OpDef op_expand = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_expand;
+const TfliteForm tflite_form_expand = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

@@ -1,3 +1,5 @@
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/shape_common.h"
 
 namespace whet::ops {
@@ -21,6 +23,16 @@ Status Infer(InferContext& context) {
   return {};
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  // to the shape [first, -1], or where the first is not known [-1, last]
+  const Type& y = node.output()->type;
+  const auto size = [&](size_t i) { return i < y.dims.size() && y.dims[i].known() ? y.dims[i].lo : -1; };
+  if (size(0) < 0 && size(1) < 0)
+    return Error(Code::kUnsupported, "neither dimension of the result is known");
+  results = {builder.Emit("Reshape", {node.input(0), builder.Ints({size(0), size(0) < 0 ? size(1) : -1})})};
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Flatten"}};
 
@@ -38,5 +50,8 @@ const OpDef op_flatten = {
     .takes_strings = true,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_flatten;
+const TfliteForm tflite_form_flatten = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -59,6 +60,31 @@ Status ImportEmbeddingLookup(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Type& x = node.input(0)->type;
+  const Value* indices = node.input(1);
+  const int axis = x.ranked ? NormalizeAxis(node.attributes.Int("axis"), x.rank()) : -1;
+  if (axis < 0) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  const Dim& size = x.dims[static_cast<size_t>(axis)];
+  TfliteSink::Tensor positions;
+  // Constant indices may count from the end, which TFLite's may not.
+  if (indices->IsConstant() && indices->constant()->view().elements() <= 1 << 20 && size.known()) {
+    auto counted = Constant::Allocate(indices->type.dtype, indices->constant()->shape());
+    bool negative = false;
+    for (int64_t i = 0; i < counted->view().elements(); ++i) {
+      const int64_t index = LoadInt(indices->constant()->view(), i);
+      negative = negative || index < 0;
+      StoreInt(counted->view(), i, index < 0 ? index + size.lo : index);
+    }
+    positions = negative ? sink.Constant(indices->name(), std::move(counted)) : sink.Of(indices);
+  } else {
+    positions = sink.Of(indices);
+  }
+  sink.Operator("GATHER", {sink.Of(node.input(0)), positions}, {sink.Result(node)},
+                {{"axis", int64_t{axis}}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Gather"}};
 constexpr TfliteSpelling kTflite[] = {{"GATHER", ImportTflite, 2},
@@ -79,5 +105,8 @@ const OpDef op_gather = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_gather;
+const TfliteForm tflite_form_gather = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -57,6 +58,12 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  if (node.attributes.Int("batch_dims") != 0) return Error(Code::kUnsupported, "batch_dims is not 0");
+  sink.Operator("GATHER_ND", {sink.Of(node.input(0)), sink.Of(node.input(1))}, {sink.Result(node)});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"batch_dims", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"GatherND", 11}};
 constexpr TfliteSpelling kTflite[] = {{"GATHER_ND", ImportTflite, 2}};
@@ -76,5 +83,8 @@ const OpDef op_gather_nd = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_gather_nd;
+const TfliteForm tflite_form_gather_nd = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

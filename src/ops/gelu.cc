@@ -2,6 +2,7 @@
 #include <numbers>
 
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -25,6 +26,13 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const bool approximate = node.attributes.String("approximate", "none") == "tanh";
+  sink.Operator("GELU", {sink.Of(node.input(0))}, {sink.Result(node)},
+                {{"approximate", int64_t{approximate}}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"approximate", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{"Gelu", 20}};
 constexpr TfliteSpelling kTflite[] = {{"GELU", ImportTflite}};
@@ -43,5 +51,8 @@ const OpDef op_gelu = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_gelu;
+const TfliteForm tflite_form_gelu = {.write = WriteTflite, .scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -2,6 +2,8 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/pool_common.h"
 
 namespace whet::ops {
@@ -21,6 +23,14 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return ExportChannelsFirst("GlobalMaxPool", node, sink);
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  std::vector<int64_t> axes;
+  for (int64_t i = 1; i + 1 < node.input(0)->type.rank(); ++i) axes.push_back(i);
+  if (axes.empty()) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  results = {builder.Emit("ReduceMax", {node.input(0), builder.Ints(axes)})};
+  return builder.TakeStatus();
+}
+
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "GlobalMaxPool", .import = ImportOnnx}};
 
 }  // namespace
@@ -36,5 +46,8 @@ const OpDef op_global_max_pool = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_global_max_pool;
+const TfliteForm tflite_form_global_max_pool = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

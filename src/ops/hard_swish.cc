@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -25,5 +26,8 @@ const OpDef op_hard_swish = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_hard_swish;
+const TfliteForm tflite_form_hard_swish = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

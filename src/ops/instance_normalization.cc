@@ -1,4 +1,7 @@
+#include "ir/foreign.h"
+#include "ops/elements_common.h"
 #include "ops/spatial_common.h"
+#include "ops/tflite_write_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -78,6 +81,16 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return {};
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* x = node.input(kX);
+  if (!x->type.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  std::vector<int64_t> axes;
+  for (int64_t i = 1; i + 1 < x->type.rank(); ++i) axes.push_back(i);
+  results = {EmitNormalization(builder, x, axes, node.attributes.Float("epsilon", 1e-5), node.input(kScale),
+                               node.input(kBias), true)};
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {{"epsilon", AttributeKind::kFloat}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "InstanceNormalization", .since = 6, .import = ImportOnnx}};
 
@@ -95,5 +108,8 @@ const OpDef op_instance_normalization = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_instance_normalization;
+const TfliteForm tflite_form_instance_normalization = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -7,6 +9,12 @@ namespace {
 
 Status Reference(ReferenceContext& context) {
   return MapReference(context, [](double x) { return std::isnan(x) ? 1.0 : 0.0; });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* equal = builder.Emit("Equal", {node.input(0), node.input(0)});
+  results = {builder.Emit("Not", {equal})};
+  return builder.TakeStatus();
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"IsNaN", 9}};
@@ -23,5 +31,8 @@ const OpDef op_is_nan = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_is_nan;
+const TfliteForm tflite_form_is_nan = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

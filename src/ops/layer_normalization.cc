@@ -1,5 +1,8 @@
+#include "ir/foreign.h"
+#include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/normalize_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -72,6 +75,19 @@ Status Reference(ReferenceContext& context) {
   return context.input(kX).dtype == DType::kF32 ? Run<float>(context) : Run<double>(context);
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* x = node.input(kX);
+  if (!x->type.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  if (node.outputs().size() > 1) return Error(Code::kUnsupported, "mean and deviation are outputs");
+  std::vector<int64_t> axes;
+  for (int64_t i = NormalizeAxis(node.attributes.Int("axis", -1), x->type.rank()); i < x->type.rank(); ++i) {
+    axes.push_back(i);
+  }
+  results = {EmitNormalization(builder, x, axes, node.attributes.Float("epsilon", 1e-5), node.input(kScale),
+                               node.input(kBias), true)};
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"axis", AttributeKind::kInt}, {"epsilon", AttributeKind::kFloat}, {"stash_type", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "LayerNormalization", .since = 17}};
@@ -90,5 +106,8 @@ const OpDef op_layer_normalization = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_layer_normalization;
+const TfliteForm tflite_form_layer_normalization = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

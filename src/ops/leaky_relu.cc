@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -13,6 +14,12 @@ Status Reference(ReferenceContext& context) {
 Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   node.SetResult(0, builder.Emit("LeakyRelu", {node.input(0)}, {{"alpha", node.attributes.Float("alpha")}}));
   return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("LEAKY_RELU", {sink.Of(node.input(0))}, {sink.Result(node)},
+                {{"alpha", node.attributes.Float("alpha", 0.01)}});
+  return {};
 }
 
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}};
@@ -33,5 +40,8 @@ const OpDef op_leaky_relu = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_leaky_relu;
+const TfliteForm tflite_form_leaky_relu = {.write = WriteTflite, .scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

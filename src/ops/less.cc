@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -27,5 +28,8 @@ const OpDef op_less = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_less;
+const TfliteForm tflite_form_less = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -26,5 +27,8 @@ const OpDef op_less_or_equal = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_less_or_equal;
+const TfliteForm tflite_form_less_or_equal = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include "ir/foreign.h"
 #include "ops/softmax_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -45,6 +46,11 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("LOG_SOFTMAX", {sink.Of(node.input(0))}, {sink.Result(node)});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "LogSoftmax", .since = 13},
                                   {.op_type = "LogSoftmax", .until = 12, .import = ImportOnnx}};
@@ -64,5 +70,9 @@ const OpDef op_log_softmax = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_log_softmax;
+const TfliteForm tflite_form_log_softmax = {
+    .expand = ExpandToLastAxis, .write = WriteTflite, .scales = TfliteScales::kLogSoftmax};
 
 }  // namespace whet::ops

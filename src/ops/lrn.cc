@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -52,6 +53,17 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const int64_t size = node.attributes.Int("size");
+  if (size % 2 == 0) return Error(Code::kUnsupported, "the window is not centred");
+  sink.Operator("LOCAL_RESPONSE_NORMALIZATION", {sink.Of(node.input(0))}, {sink.Result(node)},
+                {{"radius", size / 2},
+                 {"bias", node.attributes.Float("bias", 1)},
+                 {"alpha", node.attributes.Float("alpha", 1e-4) / static_cast<double>(size)},
+                 {"beta", node.attributes.Float("beta", 0.75)}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"size", AttributeKind::kInt, true},
                                         {"alpha", AttributeKind::kFloat},
                                         {"beta", AttributeKind::kFloat},
@@ -74,5 +86,8 @@ const OpDef op_lrn = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_lrn;
+const TfliteForm tflite_form_lrn = {.write = WriteTflite};
 
 }  // namespace whet::ops

@@ -2,6 +2,7 @@
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -233,6 +234,60 @@ Status ImportBatchMatMul(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// Whether B is weights, so that the product is FULLY_CONNECTED.
+bool IsFullyConnected(const Node& node) {
+  const Value* b = node.input(kB);
+  const Node* producer = b->producer();
+  const bool converted = producer != nullptr && (producer->Is("Cast") || producer->Is("DequantizeLinear")) &&
+                         producer->input(0)->IsConstant();
+  return (b->IsConstant() || converted) && b->type.rank() == 2 && node.input(kA)->type.rank() >= 2 &&
+         node.attributes.Int("transpose_a") == 0;
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  WHET_RETURN_IF_ERROR(ExpandEpilogue(node, builder, kResidual, results));
+  if (!results.empty() || IsFullyConnected(node)) return {};
+  if (!node.input(kA)->type.ranked || !node.input(kB)->type.ranked) {
+    return Error(Code::kUnsupported, "the number of dimensions is not known");
+  }
+  // BATCH_MATMUL takes matrices only, and no bias.
+  Value* a = node.input(kA);
+  Value* b = node.input(kB);
+  const bool row = a->type.rank() == 1, column = b->type.rank() == 1;
+  if (node.input(kBias) == nullptr && !row && !column) return {};
+  if (row) a = builder.Emit("Unsqueeze", {a, builder.Ints({0})});
+  if (column) b = builder.Emit("Unsqueeze", {b, builder.Ints({1})});
+  Attributes attributes = node.attributes;
+  if (row) attributes.Remove("transpose_a");
+  if (column) attributes.Remove("transpose_b");
+  Value* y = builder.Emit("MatMul", {a, b}, std::move(attributes));
+  if (node.input(kBias) != nullptr) y = builder.Emit("Add", {y, node.input(kBias)});
+  if (column) y = builder.Emit("Squeeze", {y, builder.Ints({-1})});
+  if (row) y = builder.Emit("Squeeze", {y, builder.Ints({column ? -1 : -2})});
+  results = {y};
+  return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Value* a = node.input(kA);
+  const Value* b = node.input(kB);
+  const bool transposed = node.attributes.Int("transpose_b") != 0;
+  if (!IsFullyConnected(node)) {
+    if (sink.activation() != "NONE") return Error(Code::kInternal, "BATCH_MATMUL has no activation");
+    sink.Operator("BATCH_MATMUL", {sink.Of(a), sink.Of(b)}, {sink.Result(node)},
+                  {{"adj_x", node.attributes.Int("transpose_a")}, {"adj_y", int64_t{transposed}}});
+    return {};
+  }
+  const std::vector<int64_t> perm = transposed ? std::vector<int64_t>{0, 1} : std::vector<int64_t>{1, 0};
+  std::vector<TfliteSink::Tensor> inputs = {sink.Of(a), sink.Weights(b, perm)};
+  if (node.input(kBias) != nullptr) inputs.push_back(sink.Bias(node.input(kBias), a, b));
+  const TfliteSink::Tensor result = sink.Result(node);
+  sink.Operator("FULLY_CONNECTED", inputs, std::span(&result, 1),
+                {{"fused_activation_function", std::string(sink.activation())},
+                 {"keep_num_dims", int64_t{a->type.rank() != 2}}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"transpose_a", AttributeKind::kInt},   {"transpose_b", AttributeKind::kInt},
     {"activation", AttributeKind::kString}, {"alpha", AttributeKind::kFloat},
@@ -258,5 +313,12 @@ const OpDef op_matmul = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_matmul;
+const TfliteForm tflite_form_matmul = {.expand = ExpandTflite,
+                                       .write = WriteTflite,
+                                       .scales = TfliteScales::kAny,
+                                       .unquantized_inputs = 1u << kBias,
+                                       .activation = true};
 
 }  // namespace whet::ops

@@ -3,6 +3,7 @@
 #include "ops/pool_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -74,6 +75,11 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  return ExpandTflitePool(node, builder, -std::numeric_limits<float>::max(), results);
+}
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTflitePool("MAX_POOL_2D", node, sink); }
+
 constexpr AttributeDef kAttributes[] = {
     {"kernel_shape", AttributeKind::kInts, true}, {"strides", AttributeKind::kInts},
     {"dilations", AttributeKind::kInts},          {"pads", AttributeKind::kInts},
@@ -99,5 +105,9 @@ const OpDef op_max_pool = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_max_pool;
+const TfliteForm tflite_form_max_pool = {
+    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kMoved, .activation = true};
 
 }  // namespace whet::ops

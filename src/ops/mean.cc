@@ -1,4 +1,5 @@
 #include "ops/elementwise_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -32,5 +33,8 @@ const OpDef op_mean = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_mean;
+const TfliteForm tflite_form_mean = {.expand = ExpandVariadic};
 
 }  // namespace whet::ops

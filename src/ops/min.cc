@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ops/elementwise_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -32,5 +33,8 @@ const OpDef op_min = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_min;
+const TfliteForm tflite_form_min = {.expand = ExpandVariadic, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -11,6 +13,12 @@ Status Reference(ReferenceContext& context) {
     const double softplus = std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x)));
     return x * std::tanh(softplus);
   });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* softplus = builder.Emit("Softplus", {node.input(0)});
+  results = {builder.Emit("Mul", {node.input(0), builder.Emit("Tanh", {softplus})})};
+  return builder.TakeStatus();
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Mish", 18}};
@@ -27,5 +35,8 @@ const OpDef op_mish = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_mish;
+const TfliteForm tflite_form_mish = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -43,6 +44,13 @@ Status ImportFloorMod(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  if (node.attributes.Int("fmod") != 0)
+    return Error(Code::kUnsupported, "the remainder has the dividend's sign");
+  sink.Operator("FLOOR_MOD", {sink.Of(node.input(0)), sink.Of(node.input(1))}, {sink.Result(node)});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"fmod", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Mod", 10}};
 constexpr TfliteSpelling kTflite[] = {{"FLOOR_MOD", ImportFloorMod, 2}};
@@ -61,5 +69,8 @@ const OpDef op_mod = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_mod;
+const TfliteForm tflite_form_mod = {.write = WriteTflite};
 
 }  // namespace whet::ops

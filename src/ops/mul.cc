@@ -1,6 +1,7 @@
 #include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -28,6 +29,8 @@ Status ImportZerosLike(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteBinary("MUL", node, sink); }
+
 constexpr OnnxSpelling kOnnx[] = {{"Mul", 1, 6, "", ImportLegacyBroadcast}, {"Mul", 7}};
 constexpr TfliteSpelling kTflite[] = {
     {"MUL", ImportTflite, 2}, {"SQUARE", ImportSquare}, {"ZEROS_LIKE", ImportZerosLike}};
@@ -45,5 +48,8 @@ const OpDef op_mul = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_mul;
+const TfliteForm tflite_form_mul = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true};
 
 }  // namespace whet::ops

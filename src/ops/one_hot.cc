@@ -1,6 +1,7 @@
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -59,6 +60,20 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> depth, ConstantIntsOf(node.input(1), "the depth"));
+  const Value* values = node.input(2);
+  if (!values->IsConstant()) return Error(Code::kUnsupported, "the values are not constant");
+  const auto scalar = [&](int64_t i) {
+    auto constant = Constant::Allocate(values->type.dtype, Shape{});
+    CopyElement(values->constant()->view(), i, constant->view(), 0);
+    return sink.Constant(values->name(), std::move(constant));
+  };
+  sink.Operator("ONE_HOT", {sink.Of(node.input(0)), sink.Int(depth.at(0)), scalar(1), scalar(0)},
+                {sink.Result(node)}, {{"axis", node.attributes.Int("axis", -1)}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"OneHot", 9}};
 constexpr TfliteSpelling kTflite[] = {{"ONE_HOT", ImportTflite, 4}};
@@ -78,5 +93,8 @@ const OpDef op_one_hot = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_one_hot;
+const TfliteForm tflite_form_one_hot = {.write = WriteTflite};
 
 }  // namespace whet::ops

@@ -1,8 +1,10 @@
 #include <algorithm>
+#include <array>
 
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -207,6 +209,93 @@ Status ImportMirrorPad(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// What is added to and cut from each dimension; an error if that is not known.
+struct Pads {
+  std::vector<int64_t> before, after;
+};
+Result<Pads> PadsOf(const Node& node) {
+  const Type& x = node.input(0)->type;
+  if (!x.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> pads, ConstantIntsOf(node.input(kPads), "the padding"));
+  std::vector<int64_t> axes;
+  if (node.input(kAxes) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(axes, ConstantIntsOf(node.input(kAxes), "the axes"));
+  } else {
+    for (int64_t i = 0; i < x.rank(); ++i) axes.push_back(i);
+  }
+  if (pads.size() != 2 * axes.size()) return Error(Code::kBadFile, "the padding does not fit the input");
+  Pads result{std::vector<int64_t>(x.dims.size()), std::vector<int64_t>(x.dims.size())};
+  for (size_t i = 0; i < axes.size(); ++i) {
+    const int axis = NormalizeAxis(axes[i], x.rank());
+    if (axis < 0) return Error(Code::kBadFile, "an axis does not exist");
+    result.before[static_cast<size_t>(axis)] = pads[i];
+    result.after[static_cast<size_t>(axis)] = pads[i + axes.size()];
+  }
+  return result;
+}
+
+// Cutting is a slice, and what TFLite cannot add is gathered from a list of positions.
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  WHET_ASSIGN_OR_RETURN(const Pads pads, PadsOf(node));
+  const std::string_view mode = node.attributes.String("mode", "constant");
+  const Type& x = node.input(0)->type;
+  Value* y = node.input(0);
+  if (mode == "edge" || mode == "wrap") {
+    for (size_t d = 0; d < x.dims.size(); ++d) {
+      if (pads.before[d] == 0 && pads.after[d] == 0) continue;
+      if (!x.dims[d].known()) return Error(Code::kUnsupported, "a padded dimension is not known");
+      const int64_t size = x.dims[d].lo;
+      std::vector<int64_t> positions;
+      for (int64_t i = -pads.before[d]; i < size + pads.after[d]; ++i) {
+        positions.push_back(mode == "edge" ? std::clamp<int64_t>(i, 0, size - 1) : (i % size + size) % size);
+      }
+      y = builder.Emit("Gather", {y, builder.Ints(positions)}, {{"axis", static_cast<int64_t>(d)}});
+    }
+    results = {y};
+    return builder.TakeStatus();
+  }
+  const auto negative = [](int64_t pad) { return pad < 0; };
+  if (std::none_of(pads.before.begin(), pads.before.end(), negative) &&
+      std::none_of(pads.after.begin(), pads.after.end(), negative)) {
+    return {};
+  }
+  if (mode != "constant") return Error(Code::kUnsupported, "negative padding");
+  std::vector<int64_t> starts, ends, axes, added;
+  for (size_t d = 0; d < x.dims.size(); ++d) {
+    axes.push_back(static_cast<int64_t>(d));
+    starts.push_back(std::max<int64_t>(-pads.before[d], 0));
+    ends.push_back(pads.after[d] < 0 ? pads.after[d] : INT64_MAX);
+    added.push_back(std::max<int64_t>(pads.before[d], 0));
+  }
+  for (int64_t pad : pads.after) added.push_back(std::max<int64_t>(pad, 0));
+  y = builder.Emit("Slice", {y, builder.Ints(starts), builder.Ints(ends), builder.Ints(axes)});
+  results = {builder.Emit("Pad", {y, builder.Ints(added), node.input(kValue)})};
+  return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  WHET_ASSIGN_OR_RETURN(const Pads pads, PadsOf(node));
+  std::vector<int64_t> pairs;
+  for (size_t d = 0; d < pads.before.size(); ++d) pairs.insert(pairs.end(), {pads.before[d], pads.after[d]});
+  const auto columns = std::array{static_cast<int64_t>(pads.before.size()), int64_t{2}};
+  const TfliteSink::Tensor sizes = sink.IntMatrix(pairs, columns[0], columns[1]);
+  const TfliteSink::Tensor x = sink.Of(node.input(0));
+  if (node.attributes.String("mode", "constant") == "reflect") {
+    sink.Operator("MIRROR_PAD", {x, sizes}, {sink.Result(node)}, {{"mode", std::string("REFLECT")}});
+    return {};
+  }
+  const Value* value = node.input(kValue);
+  const bool zero = value == nullptr || (value->IsConstant() && LoadFloat(value->constant()->view(), 0) == 0);
+  if (zero) {
+    sink.Operator("PAD", {x, sizes}, {sink.Result(node)});
+    return {};
+  }
+  const TfliteSink::Tensor fill =
+      value->IsConstant() ? sink.ConstantLike(value, node.input(0)) : sink.Of(value);
+  sink.Operator("PADV2", {x, sizes, fill}, {sink.Result(node)});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"mode", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Pad", .since = 11},
                                   {.op_type = "Pad", .since = 2, .until = 10, .import = ImportAttributes}};
@@ -228,5 +317,11 @@ const OpDef op_pad = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_pad;
+const TfliteForm tflite_form_pad = {.expand = ExpandTflite,
+                                    .write = WriteTflite,
+                                    .scales = TfliteScales::kMoved,
+                                    .unquantized_inputs = 0b1110};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -62,5 +63,8 @@ const OpDef op_prelu = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_prelu;
+const TfliteForm tflite_form_prelu = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -105,9 +105,11 @@ Status ExportQuantization(std::string_view op, const Node& node, OnnxSink& sink)
   if (node.attributes.Int("block_size") != 0 && sink.opset() < 21) {
     return Error(Code::kUnsupported, "quantization by blocks needs opset 21");
   }
-  const Value* integers = op == "QuantizeLinear" ? node.output() : node.input(0);
-  if (BitsOf(integers->type.dtype) == 16 && sink.opset() < 21) {
-    return Error(Code::kUnsupported, "quantization to 16 bits needs opset 21");
+  const DType integers = (op == "QuantizeLinear" ? node.output() : node.input(0))->type.dtype;
+  const bool newer = BitsOf(integers) == 4 || BitsOf(integers) == 16;
+  if (newer && sink.opset() < 21) {
+    return Error(Code::kUnsupported, "quantization to %s needs opset 21",
+                 std::string(DTypeName(integers)).c_str());
   }
   std::vector<std::string> inputs;
   for (const Value* value : node.inputs()) inputs.push_back(sink.NameOf(value));

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ir/op_def.h"
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 
 namespace whet::ops {
@@ -60,6 +61,12 @@ Status Reference(ReferenceContext& context) {
   return {};
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("RANGE", {sink.Of(node.input(0)), sink.Of(node.input(1)), sink.Of(node.input(2))},
+                {sink.Result(node)});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Range", 11}};
 constexpr TfliteSpelling kTflite[] = {{"RANGE"}};
 
@@ -77,5 +84,8 @@ const OpDef op_range = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_range;
+const TfliteForm tflite_form_range = {.write = WriteTflite};
 
 }  // namespace whet::ops

@@ -1,3 +1,5 @@
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -5,6 +7,11 @@ namespace {
 
 Status Reference(ReferenceContext& context) {
   return MapReference(context, [](double x) { return 1 / x; });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  results = {builder.Emit("Div", {builder.Scalar(1, node.input(0)->type.dtype), node.input(0)})};
+  return builder.TakeStatus();
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Reciprocal", 6}};
@@ -21,5 +28,8 @@ const OpDef op_reciprocal = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_reciprocal;
+const TfliteForm tflite_form_reciprocal = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,10 +1,15 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kL1); }
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  return ExpandReduce(node, builder, results, "Abs", "");
+}
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceL1", 1, 17, "", ImportAxesAttribute}, {"ReduceL1", 18}};
 
@@ -22,5 +27,8 @@ const OpDef op_reduce_l1 = {
     .value_inputs = 0b10,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_reduce_l1;
+const TfliteForm tflite_form_reduce_l1 = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

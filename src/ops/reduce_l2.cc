@@ -1,6 +1,7 @@
 #include "ir/foreign.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -14,6 +15,10 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   Value* least = builder.Emit("Max", {norm, builder.Scalar(1e-6, x->type.dtype)});
   node.SetResult(0, ApplyTfliteActivation(node, builder, builder.Emit("Div", {x, least})));
   return builder.TakeStatus();
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  return ExpandReduce(node, builder, results, "Square", "Sqrt");
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceL2", 1, 17, "", ImportAxesAttribute}, {"ReduceL2", 18}};
@@ -34,5 +39,8 @@ const OpDef op_reduce_l2 = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reduce_l2;
+const TfliteForm tflite_form_reduce_l2 = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,10 +1,15 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kLogSum); }
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  return ExpandReduce(node, builder, results, "", "Log");
+}
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceLogSum", 1, 17, "", ImportAxesAttribute}, {"ReduceLogSum", 18}};
 
@@ -22,5 +27,8 @@ const OpDef op_reduce_log_sum = {
     .value_inputs = 0b10,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_reduce_log_sum;
+const TfliteForm tflite_form_reduce_log_sum = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,6 +1,7 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -10,6 +11,8 @@ Status Reference(ReferenceContext& context) { return ReduceReference(context, Re
 Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return ImportTfliteReduce("ReduceMax", node, builder);
 }
+
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteReduce("REDUCE_MAX", node, sink); }
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceMax", 1, 17, "", ImportAxesAttribute}, {"ReduceMax", 18}};
 constexpr TfliteSpelling kTflite[] = {{"REDUCE_MAX", ImportTflite, 2}, {"REDUCE_ANY", ImportTflite, 2}};
@@ -29,5 +32,8 @@ const OpDef op_reduce_max = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reduce_max;
+const TfliteForm tflite_form_reduce_max = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

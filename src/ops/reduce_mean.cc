@@ -1,6 +1,7 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -10,6 +11,8 @@ Status Reference(ReferenceContext& context) { return ReduceReference(context, Re
 Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return ImportTfliteReduce("ReduceMean", node, builder);
 }
+
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteReduce("MEAN", node, sink); }
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceMean", 1, 17, "", ImportAxesAttribute}, {"ReduceMean", 18}};
 constexpr TfliteSpelling kTflite[] = {{"MEAN", ImportTflite, 2}};
@@ -29,5 +32,8 @@ const OpDef op_reduce_mean = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reduce_mean;
+const TfliteForm tflite_form_reduce_mean = {.write = WriteTflite, .scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

@@ -1,6 +1,7 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -10,6 +11,8 @@ Status Reference(ReferenceContext& context) { return ReduceReference(context, Re
 Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return ImportTfliteReduce("ReduceMin", node, builder);
 }
+
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteReduce("REDUCE_MIN", node, sink); }
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceMin", 1, 17, "", ImportAxesAttribute}, {"ReduceMin", 18}};
 constexpr TfliteSpelling kTflite[] = {{"REDUCE_MIN", ImportTflite, 2}, {"REDUCE_ALL", ImportTflite, 2}};
@@ -29,5 +32,8 @@ const OpDef op_reduce_min = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reduce_min;
+const TfliteForm tflite_form_reduce_min = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -1,6 +1,7 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -9,6 +10,10 @@ Status Reference(ReferenceContext& context) { return ReduceReference(context, Re
 
 Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return ImportTfliteReduce("ReduceProd", node, builder);
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  return WriteTfliteReduce("REDUCE_PROD", node, sink);
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceProd", 1, 17, "", ImportAxesAttribute}, {"ReduceProd", 18}};
@@ -29,5 +34,8 @@ const OpDef op_reduce_prod = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reduce_prod;
+const TfliteForm tflite_form_reduce_prod = {.write = WriteTflite, .scales = TfliteScales::kNone};
 
 }  // namespace whet::ops

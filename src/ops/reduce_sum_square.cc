@@ -1,10 +1,15 @@
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
 
 Status Reference(ReferenceContext& context) { return ReduceReference(context, Reduction::kSumSquare); }
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  return ExpandReduce(node, builder, results, "Square", "");
+}
 
 constexpr OnnxSpelling kOnnx[] = {{"ReduceSumSquare", 1, 17, "", ImportAxesAttribute},
                                   {"ReduceSumSquare", 18}};
@@ -23,5 +28,8 @@ const OpDef op_reduce_sum_square = {
     .value_inputs = 0b10,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_reduce_sum_square;
+const TfliteForm tflite_form_reduce_sum_square = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -25,5 +26,8 @@ const OpDef op_relu = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_relu;
+const TfliteForm tflite_form_relu = {.scales = TfliteScales::kAny};
 
 }  // namespace whet::ops

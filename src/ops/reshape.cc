@@ -1,5 +1,7 @@
 #include <algorithm>
 
+#include "ir/tflite_sink.h"
+#include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
 
@@ -93,6 +95,30 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Value* shape = node.input(1);
+  if (!shape->IsConstant()) {
+    sink.Operator("RESHAPE", {sink.Of(node.input(0)), sink.Ints(shape)}, {sink.Result(node)});
+    return {};
+  }
+  std::vector<int64_t> sizes = IntsOf(shape->constant()->view());
+  const bool copies = node.attributes.Int("allowzero") == 0;
+  const Type& y = node.output()->type;
+  const Type& x = node.input(0)->type;
+  bool open = std::find(sizes.begin(), sizes.end(), -1) != sizes.end();
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    // TFLite does not copy dimensions.
+    if (sizes[i] != 0 || !copies) continue;
+    const Dim& dim = i < y.dims.size() ? y.dims[i] : x.dims[i];
+    if (!dim.known() && open) return Error(Code::kUnsupported, "two dimensions of the result are not known");
+    open = open || !dim.known();
+    sizes[i] = dim.known() ? dim.lo : -1;
+  }
+  sink.Operator("RESHAPE", {sink.Of(node.input(0)), sink.Ints(sizes)}, {sink.Result(node)},
+                {{"new_shape", sizes}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"allowzero", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Reshape", 5}};
 constexpr TfliteSpelling kTflite[] = {{"RESHAPE", ImportTflite}};
@@ -113,5 +139,9 @@ const OpDef op_reshape = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reshape;
+const TfliteForm tflite_form_reshape = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

@@ -1,9 +1,13 @@
+#include <algorithm>
+#include <cmath>
 #include <numeric>
 
+#include "ir/evaluate.h"
 #include "ops/elements_common.h"
 #include "ops/resize_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -475,6 +479,150 @@ Status ImportNearest(ForeignNode& node, GraphBuilder& builder) {
   return ImportTflite(node, builder, "nearest");
 }
 
+struct TfliteResize {
+  std::string_view builtin;
+  bool align_corners = false, half_pixel_centers = false;
+};
+
+// Which pixel of a line of `in` each of `out` takes.
+std::vector<int64_t> NearestOf(const TfliteResize& form, int64_t in, int64_t out) {
+  std::vector<int64_t> positions;
+  const float scale = form.align_corners && out > 1 ? static_cast<float>(in - 1) / static_cast<float>(out - 1)
+                                                    : static_cast<float>(in) / static_cast<float>(out);
+  for (int64_t i = 0; i < out; ++i) {
+    const float at = (static_cast<float>(i) + (form.half_pixel_centers ? 0.5f : 0)) * scale;
+    const float whole = form.align_corners ? std::round(at) : std::floor(at);
+    positions.push_back(std::clamp(static_cast<int64_t>(whole), int64_t{0}, in - 1));
+  }
+  return positions;
+}
+
+// The same for the node, along the axis, by resizing the pixels' numbers. Empty if it cannot be told.
+std::vector<int64_t> NearestOf(const Node& node, int axis) {
+  const Type& x = node.input(kX)->type;
+  const Type& y = node.output()->type;
+  constexpr int64_t kMost = 1 << 14;
+  if (!x.IsStatic() || !y.IsStatic() || x.rank() != 4) return {};
+  const int64_t in = x.dims[static_cast<size_t>(axis)].lo, out = y.dims[static_cast<size_t>(axis)].lo;
+  if (in < 1 || in > kMost || out > kMost) return {};
+  Shape line = {1, 1, 1, 1}, wanted = {1, 1, 1, 1};
+  line[axis] = in;
+  wanted[axis] = out;
+  auto numbers = Constant::Allocate(DType::kF32, line);
+  for (int64_t i = 0; i < in; ++i) static_cast<float*>(numbers->mutable_data())[i] = static_cast<float>(i);
+  Graph scratch;
+  GraphBuilder builder(scratch);
+  Attributes attributes = node.attributes;
+  attributes.Remove("axes");
+  attributes.Remove("keep_aspect_ratio_policy");
+  Value* scales = nullptr;
+  Value* sizes = nullptr;
+  if (node.input(kScales) != nullptr && node.input(kScales)->IsConstant() && !node.attributes.Has("axes")) {
+    float values[4] = {1, 1, 1, 1};
+    values[axis] = static_cast<float>(LoadFloat(node.input(kScales)->constant()->view(), axis));
+    scales = builder.Const(Constant::Vector(DType::kF32, std::span<const float>(values)));
+  } else {
+    sizes = builder.Ints(wanted.dims());
+  }
+  Value* resized =
+      builder.Emit("Resize", {scratch.AddConstant("x", std::move(numbers)), nullptr, scales, sizes},
+                   std::move(attributes));
+  if (!builder.ok()) return {};
+  std::vector<TensorPtr> inputs;
+  for (const Value* input : resized->producer()->inputs()) {
+    inputs.push_back(input != nullptr ? input->constant() : nullptr);
+  }
+  const auto result = EvaluateNode(*resized->producer(), inputs);
+  if (!result.ok() || (*result)[0]->view().elements() != out) return {};
+  std::vector<int64_t> positions;
+  for (int64_t i = 0; i < out; ++i)
+    positions.push_back(static_cast<int64_t>((*result)[0]->view().as<float>()[i]));
+  return positions;
+}
+
+// The operator of TFLite that resizes the same way; an error where there is none.
+Result<TfliteResize> TfliteResizeOf(const Node& node) {
+  const Type& x = node.input(kX)->type;
+  const Type& y = node.output()->type;
+  const std::string_view mode = node.attributes.String("mode", "nearest");
+  const std::string_view place = node.attributes.String("coordinate_transformation_mode", "half_pixel");
+  if (x.rank() != 4 || y.rank() != 4 || !x.dims[0].Same(y.dims[0]) || !x.dims[3].Same(y.dims[3])) {
+    return Error(Code::kUnsupported, "other than height and width of 4 dimensions change");
+  }
+  if (node.attributes.Int("antialias") != 0) return Error(Code::kUnsupported, "antialias");
+  TfliteResize form;
+  if (mode == "nearest") {
+    form.builtin = "RESIZE_NEAREST_NEIGHBOR";
+    const std::vector<int64_t> rows = NearestOf(node, 1), columns = NearestOf(node, 2);
+    if (!rows.empty() && !columns.empty()) {
+      // Where several would do, the one that is named.
+      const std::pair<bool, bool> named = {place == "align_corners", place == "half_pixel"};
+      for (const auto& [corners, centers] : {named, {false, false}, {false, true}, {true, false}}) {
+        form.align_corners = corners;
+        form.half_pixel_centers = centers;
+        if (NearestOf(form, x.dims[1].lo, y.dims[1].lo) == rows &&
+            NearestOf(form, x.dims[2].lo, y.dims[2].lo) == columns) {
+          return form;
+        }
+      }
+      return Error(Code::kUnsupported, "no way of choosing pixels that TFLite has");
+    }
+    const std::string_view rounding = node.attributes.String("nearest_mode", "round_prefer_floor");
+    form.align_corners = place == "align_corners" && rounding == "round_prefer_ceil";
+    form.half_pixel_centers = place == "half_pixel" && rounding == "round_prefer_ceil";
+    if (form.align_corners || form.half_pixel_centers || (place == "asymmetric" && rounding == "floor"))
+      return form;
+    return Error(Code::kUnsupported, "nearest pixels of an input of open size");
+  }
+  if (mode != "linear") return Error(Code::kUnsupported, "mode is %s", std::string(mode).c_str());
+  form.builtin = "RESIZE_BILINEAR";
+  form.align_corners = place == "align_corners";
+  form.half_pixel_centers = place == "half_pixel" || place == "pytorch_half_pixel";
+  if (!form.align_corners && !form.half_pixel_centers && place != "asymmetric") {
+    return Error(Code::kUnsupported, "coordinate_transformation_mode is %s", std::string(place).c_str());
+  }
+  // TFLite takes the ratio of the sizes for the scale.
+  const Value* scales = node.input(kScales);
+  for (size_t d = 1; d <= 2 && scales != nullptr && !form.align_corners; ++d) {
+    const bool known =
+        scales->IsConstant() && x.dims[d].known() && y.dims[d].known() && !node.attributes.Has("axes");
+    const double scale = known ? LoadFloat(scales->constant()->view(), static_cast<int64_t>(d)) : 0;
+    if (!known ||
+        std::abs(static_cast<double>(x.dims[d].lo) * scale - static_cast<double>(y.dims[d].lo)) > 1e-3) {
+      return Error(Code::kUnsupported, "a scale that is not the ratio of the sizes");
+    }
+  }
+  const bool pytorch = place == "pytorch_half_pixel" &&
+                       ((y.dims[1].known() && y.dims[1].lo == 1) || (y.dims[2].known() && y.dims[2].lo == 1));
+  if (pytorch) return Error(Code::kUnsupported, "pytorch_half_pixel to a size of 1");
+  return form;
+}
+
+// Nearest pixels are gathered where TFLite would choose others.
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  if (node.attributes.String("mode", "nearest") != "nearest" || TfliteResizeOf(node).ok()) return {};
+  const std::vector<int64_t> rows = NearestOf(node, 1), columns = NearestOf(node, 2);
+  const Type& x = node.input(kX)->type;
+  if (rows.empty() || columns.empty() || !x.dims[0].Same(node.output()->type.dims[0]) ||
+      !x.dims[3].Same(node.output()->type.dims[3])) {
+    return {};
+  }
+  Value* y = builder.Emit("Gather", {node.input(kX), builder.Ints(rows)}, {{"axis", int64_t{1}}});
+  results = {builder.Emit("Gather", {y, builder.Ints(columns)}, {{"axis", int64_t{2}}})};
+  return builder.TakeStatus();
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  WHET_ASSIGN_OR_RETURN(const TfliteResize form, TfliteResizeOf(node));
+  const Type& y = node.output()->type;
+  if (!y.dims[1].known() || !y.dims[2].known()) return Error(Code::kUnsupported, "an output of open size");
+  sink.Operator(form.builtin, {sink.Of(node.input(kX)), sink.Ints({y.dims[1].lo, y.dims[2].lo})},
+                {sink.Result(node)},
+                {{"align_corners", int64_t{form.align_corners}},
+                 {"half_pixel_centers", int64_t{form.half_pixel_centers}}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"mode", AttributeKind::kString},
     {"coordinate_transformation_mode", AttributeKind::kString},
@@ -508,5 +656,11 @@ const OpDef op_resize = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_resize;
+const TfliteForm tflite_form_resize = {.expand = ExpandTflite,
+                                       .write = WriteTflite,
+                                       .scales = TfliteScales::kEqual,
+                                       .unquantized_inputs = 0b1110};
 
 }  // namespace whet::ops

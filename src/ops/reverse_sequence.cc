@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -54,6 +55,13 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("REVERSE_SEQUENCE", {sink.Of(node.input(0)), sink.Of(node.input(1))}, {sink.Result(node)},
+                {{"seq_dim", node.attributes.Int("time_axis", 0)},
+                 {"batch_dim", node.attributes.Int("batch_axis", 1)}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"batch_axis", AttributeKind::kInt},
                                         {"time_axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"ReverseSequence", 10}};
@@ -74,5 +82,9 @@ const OpDef op_reverse_sequence = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_reverse_sequence;
+const TfliteForm tflite_form_reverse_sequence = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

@@ -1,6 +1,8 @@
 #include "ir/foreign.h"
+#include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/normalize_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -86,6 +88,18 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return {};
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* x = node.input(kX);
+  if (!x->type.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  std::vector<int64_t> axes;
+  for (int64_t i = NormalizeAxis(node.attributes.Int("axis", -1), x->type.rank()); i < x->type.rank(); ++i) {
+    axes.push_back(i);
+  }
+  results = {EmitNormalization(builder, x, axes, node.attributes.Float("epsilon", 1e-5), node.input(kScale),
+                               nullptr, false)};
+  return builder.TakeStatus();
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"axis", AttributeKind::kInt}, {"epsilon", AttributeKind::kFloat}, {"stash_type", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "RMSNormalization", .since = 23}};
@@ -104,5 +118,8 @@ const OpDef op_rms_normalization = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_rms_normalization;
+const TfliteForm tflite_form_rms_normalization = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

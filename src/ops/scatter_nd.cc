@@ -1,3 +1,4 @@
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/gather_common.h"
 #include "ops/shape_common.h"
@@ -97,6 +98,27 @@ Status ImportDynamicUpdateSlice(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// TFLite adds what is scattered to zeros.
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Value* x = node.input(0);
+  const Node* fill = x->producer();
+  const Value* zero = fill != nullptr && fill->Is("Expand") ? fill->input(0) : x;
+  const bool zeros = zero->IsConstant() && [&] {
+    for (int64_t i = 0; i < zero->constant()->view().elements(); ++i) {
+      if (LoadFloat(zero->constant()->view(), i) != 0) return false;
+    }
+    return true;
+  }();
+  if (!zeros || !x->type.IsStatic() || node.attributes.String("reduction") != "add") {
+    return Error(Code::kUnsupported, "other than adding to zeros of known shape");
+  }
+  std::vector<int64_t> sizes;
+  for (const Dim& dim : x->type.dims) sizes.push_back(dim.lo);
+  sink.Operator("SCATTER_ND", {sink.Ints(node.input(1)), sink.Of(node.input(2)), sink.Ints(sizes)},
+                {sink.Result(node)});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"reduction", AttributeKind::kString}};
 constexpr OnnxSpelling kOnnx[] = {{"ScatterND", 11}};
 constexpr TfliteSpelling kTflite[] = {{"SCATTER_ND", ImportTflite, 3},
@@ -116,5 +138,8 @@ const OpDef op_scatter_nd = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_scatter_nd;
+const TfliteForm tflite_form_scatter_nd = {.write = WriteTflite};
 
 }  // namespace whet::ops

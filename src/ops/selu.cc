@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -9,6 +11,14 @@ Status Reference(ReferenceContext& context) {
   const double alpha = context.attributes().Float("alpha", 1.67326319217681884765625);
   const double gamma = context.attributes().Float("gamma", 1.05070102214813232421875);
   return MapReference(context, [=](double x) { return gamma * (x > 0 ? x : alpha * std::expm1(x)); });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  const double alpha = node.attributes.Float("alpha", 1.67326319217681884765625);
+  const double gamma = node.attributes.Float("gamma", 1.05070102214813232421875);
+  Value* y = builder.Emit("Elu", {node.input(0)}, {{"alpha", alpha}});
+  results = {builder.Emit("Mul", {y, builder.Scalar(gamma, y->type.dtype)})};
+  return builder.TakeStatus();
 }
 
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}, {"gamma", AttributeKind::kFloat}};
@@ -27,5 +37,8 @@ const OpDef op_selu = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_selu;
+const TfliteForm tflite_form_selu = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -2,6 +2,7 @@
 
 #include "ir/foreign.h"
 #include "ir/op_def.h"
+#include "ir/tflite_sink.h"
 
 namespace whet::ops {
 namespace {
@@ -55,6 +56,14 @@ Status ImportRank(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  if (node.attributes.Has("start") || node.attributes.Has("end")) {
+    return Error(Code::kUnsupported, "only some of the dimensions are asked for");
+  }
+  sink.Operator("SHAPE", {sink.Of(node.input(0))}, {sink.Result(node)}, {{"out_type", std::string("INT64")}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"start", AttributeKind::kInt}, {"end", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Shape"}};
 constexpr TfliteSpelling kTflite[] = {{"SHAPE", ImportTflite}, {"RANK", ImportRank}};
@@ -74,5 +83,8 @@ const OpDef op_shape = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_shape;
+const TfliteForm tflite_form_shape = {.write = WriteTflite};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -25,5 +26,8 @@ const OpDef op_sigmoid = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_sigmoid;
+const TfliteForm tflite_form_sigmoid = {.scales = TfliteScales::kUnit};
 
 }  // namespace whet::ops

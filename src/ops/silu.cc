@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -18,6 +19,11 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return {};
 }
 
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  results = {builder.Emit("Mul", {node.input(0), builder.Emit("Sigmoid", {node.input(0)})})};
+  return builder.TakeStatus();
+}
+
 }  // namespace
 
 extern const OpDef op_silu;
@@ -30,5 +36,8 @@ const OpDef op_silu = {
     .reference = Reference,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_silu;
+const TfliteForm tflite_form_silu = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

@@ -5,6 +5,7 @@
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -277,6 +278,85 @@ Status ImportReverse(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// With bounds that are computed: all dimensions, in order, in steps of 1.
+Status WriteComputedSlice(const Node& node, TfliteSink& sink) {
+  const Value* starts = node.input(1);
+  const auto rank = static_cast<size_t>(node.input(0)->type.rank());
+  std::vector<int64_t> axes, steps;
+  if (node.input(3) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(axes, ConstantIntsOf(node.input(3), "the axes"));
+  }
+  if (node.input(4) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(steps, ConstantIntsOf(node.input(4), "the steps"));
+  }
+  const bool in_order = axes.empty() || axes == FirstAxes(axes.size());
+  if (!in_order || !starts->type.IsStatic() ||
+      starts->type.ToShape().elements() > static_cast<int64_t>(rank)) {
+    return Error(Code::kUnsupported, "bounds that are not constant, of dimensions that are not the first");
+  }
+  if (steps.empty()) steps.assign(static_cast<size_t>(starts->type.ToShape().elements()), 1);
+  sink.Operator("STRIDED_SLICE",
+                {sink.Of(node.input(0)), sink.Ints(starts), sink.Ints(node.input(2)), sink.Ints(steps)},
+                {sink.Result(node)});
+  return {};
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Type& x = node.input(0)->type;
+  if (!x.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  if (!node.input(1)->IsConstant() || !node.input(2)->IsConstant()) return WriteComputedSlice(node, sink);
+  std::vector<int64_t> starts = IntsOf(node.input(1)->constant()->view());
+  std::vector<int64_t> ends = IntsOf(node.input(2)->constant()->view());
+  std::vector<int64_t> axes, steps;
+  if (node.input(3) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(axes, ConstantIntsOf(node.input(3), "the axes"));
+  }
+  if (node.input(4) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(steps, ConstantIntsOf(node.input(4), "the steps"));
+  }
+  const bool plain =
+      steps.empty() || std::all_of(steps.begin(), steps.end(), [](int64_t s) { return s == 1; });
+  const bool strided = !steps.empty();
+  WHET_ASSIGN_OR_RETURN(const std::vector<Cut> cuts, CutsOf(starts, ends, axes.empty() ? nullptr : &axes,
+                                                            strided ? &steps : nullptr, x.rank()));
+  std::vector<int64_t> begin, size, end, step;
+  int64_t begin_mask = 0, end_mask = 0;
+  bool sized = plain;
+  for (size_t i = 0; i < cuts.size(); ++i) {
+    const Cut& cut = cuts[i];
+    const Dim& dim = x.dims[i];
+    step.push_back(cut.step);
+    if (dim.known()) {
+      const Span span = Resolve(cut, dim.lo);
+      begin.push_back(span.start);
+      size.push_back(span.count);
+      const int64_t stop = span.start + span.count * cut.step;
+      end.push_back(stop);
+      if (stop < 0) end_mask |= int64_t{1} << i;
+      if (span.start >= dim.lo || span.count == 0) begin.back() = std::min(span.start, dim.lo);
+      continue;
+    }
+    // Of a dimension that is not known, only what needs no count from its end.
+    constexpr int64_t kEnd = INT32_MAX;
+    const bool to_end = cut.step > 0 ? cut.end >= kEnd : cut.end <= -kEnd;
+    const bool from_end = cut.step < 0 && cut.start >= kEnd;
+    if (from_end) begin_mask |= int64_t{1} << i;
+    if (to_end) end_mask |= int64_t{1} << i;
+    begin.push_back(from_end ? 0 : cut.start);
+    end.push_back(to_end ? 0 : cut.end);
+    size.push_back(to_end ? -1 : cut.end - cut.start);
+    sized = sized && cut.start >= 0 && (to_end || cut.end >= cut.start);
+  }
+  if (sized && !strided) {
+    sink.Operator("SLICE", {sink.Of(node.input(0)), sink.Ints(begin), sink.Ints(size)}, {sink.Result(node)});
+    return {};
+  }
+  for (int64_t& value : end) value = std::max<int64_t>(value, -1);
+  sink.Operator("STRIDED_SLICE", {sink.Of(node.input(0)), sink.Ints(begin), sink.Ints(end), sink.Ints(step)},
+                {sink.Result(node)}, {{"begin_mask", begin_mask}, {"end_mask", end_mask}});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Slice", 1, 9, "", ImportAttributes, 1}, {"Slice", 10}};
 constexpr TfliteSpelling kTflite[] = {
     {"SLICE", ImportTflite, 3}, {"STRIDED_SLICE", ImportStridedSlice, 4}, {"REVERSE_V2", ImportReverse, 2}};
@@ -296,5 +376,9 @@ const OpDef op_slice = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_slice;
+const TfliteForm tflite_form_slice = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b11110};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include "ir/foreign.h"
 #include "ops/softmax_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -48,6 +49,11 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("SOFTMAX", {sink.Of(node.input(0))}, {sink.Result(node)}, {{"beta", 1.0}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Softmax", .since = 13},
                                   {.op_type = "Softmax", .until = 12, .import = ImportOnnx}};
@@ -67,5 +73,9 @@ const OpDef op_softmax = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_softmax;
+const TfliteForm tflite_form_softmax = {
+    .expand = ExpandToLastAxis, .write = WriteTflite, .scales = TfliteScales::kUnit};
 
 }  // namespace whet::ops

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -10,6 +12,16 @@ namespace {
 double SoftplusOf(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
 
 Status Reference(ReferenceContext& context) { return MapReference(context, SoftplusOf); }
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  // max(x, 0) + log(1 + exp(-|x|)) overflows nowhere.
+  Value* x = node.input(0);
+  Value* one = builder.Scalar(1, x->type.dtype);
+  Value* tail = builder.Emit("Exp", {builder.Emit("Neg", {builder.Emit("Abs", {x})})});
+  Value* log = builder.Emit("Log", {builder.Emit("Add", {tail, one})});
+  results = {builder.Emit("Add", {builder.Emit("Relu", {x}), log})};
+  return builder.TakeStatus();
+}
 
 constexpr OnnxSpelling kOnnx[] = {{"Softplus", 1}};
 
@@ -25,5 +37,8 @@ const OpDef op_softplus = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_softplus;
+const TfliteForm tflite_form_softplus = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

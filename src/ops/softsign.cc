@@ -1,5 +1,7 @@
 #include <cmath>
 
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -7,6 +9,13 @@ namespace {
 
 Status Reference(ReferenceContext& context) {
   return MapReference(context, [](double x) { return x / (1 + std::abs(x)); });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* x = node.input(0);
+  Value* one = builder.Scalar(1, x->type.dtype);
+  results = {builder.Emit("Div", {x, builder.Emit("Add", {builder.Emit("Abs", {x}), one})})};
+  return builder.TakeStatus();
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Softsign", 1}};
@@ -23,5 +32,8 @@ const OpDef op_softsign = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_softsign;
+const TfliteForm tflite_form_softsign = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

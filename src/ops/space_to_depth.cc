@@ -1,5 +1,6 @@
 #include <numeric>
 
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
@@ -94,6 +95,13 @@ Status ImportSpaceToBatch(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  if (node.attributes.String("mode", "DCR") != "DCR") return Error(Code::kUnsupported, "mode is CRD");
+  sink.Operator("SPACE_TO_DEPTH", {sink.Of(node.input(0))}, {sink.Result(node)},
+                {{"block_size", node.attributes.Int("blocksize")}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"blocksize", AttributeKind::kInt, true}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "SpaceToDepth", .import = ImportOnnx}};
 constexpr TfliteSpelling kTflite[] = {{"SPACE_TO_DEPTH", ImportTflite},
@@ -115,5 +123,8 @@ const OpDef op_space_to_depth = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_space_to_depth;
+const TfliteForm tflite_form_space_to_depth = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -4,6 +4,7 @@
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -136,6 +137,41 @@ Status ImportUnpack(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const int64_t axis = node.attributes.Int("axis");
+  const auto count = static_cast<int64_t>(node.outputs().size());
+  std::vector<TfliteSink::Tensor> outputs;
+  const auto outputs_of = [&] {
+    for (size_t i = 0; i < node.outputs().size(); ++i) outputs.push_back(sink.Result(node, i));
+  };
+  std::vector<int64_t> sizes;
+  if (node.input(1) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(sizes, ConstantIntsOf(node.input(1), "the sizes"));
+  }
+  const Type& x = node.input(0)->type;
+  const int at = x.ranked ? NormalizeAxis(axis, x.rank()) : -1;
+  const Dim size = at >= 0 ? x.dims[static_cast<size_t>(at)] : Dim();
+  if (sizes.empty() && (!size.known() || size.lo % count != 0)) {
+    // The last piece is smaller.
+    for (const Value* output : node.outputs()) {
+      if (at < 0 || !output->type.dims[static_cast<size_t>(at)].known()) {
+        return Error(Code::kUnsupported, "the size of the dimension that is split is not known");
+      }
+      sizes.push_back(output->type.dims[static_cast<size_t>(at)].lo);
+    }
+  }
+  if (sizes.empty()) {
+    const TfliteSink::Tensor inputs[] = {sink.Int(axis), sink.Of(node.input(0))};
+    outputs_of();
+    sink.Operator("SPLIT", inputs, outputs, {{"num_splits", count}});
+    return {};
+  }
+  const TfliteSink::Tensor inputs[] = {sink.Of(node.input(0)), sink.Ints(sizes), sink.Int(axis)};
+  outputs_of();
+  sink.Operator("SPLIT_V", inputs, outputs, {{"num_splits", count}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"axis", AttributeKind::kInt}, {"num_outputs", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"Split", 2, 17, "", ImportOlder}, {"Split", 18}};
 constexpr TfliteSpelling kTflite[] = {
@@ -159,5 +195,9 @@ const OpDef op_split = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_split;
+const TfliteForm tflite_form_split = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

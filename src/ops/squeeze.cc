@@ -3,6 +3,7 @@
 #include "ir/foreign.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -59,6 +60,20 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const Type& x = node.input(0)->type;
+  std::vector<int64_t> axes;
+  if (node.input(1) != nullptr) {
+    WHET_ASSIGN_OR_RETURN(axes, ConstantIntsOf(node.input(1), "the axes"));
+  } else {
+    for (size_t i = 0; i < x.dims.size(); ++i) {
+      if (x.dims[i].known() && x.dims[i].lo == 1) axes.push_back(static_cast<int64_t>(i));
+    }
+  }
+  sink.Operator("SQUEEZE", {sink.Of(node.input(0))}, {sink.Result(node)}, {{"squeeze_dims", axes}});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Squeeze", 1, 12, "", ImportAxesAttribute, 1}, {"Squeeze", 13}};
 constexpr TfliteSpelling kTflite[] = {{"SQUEEZE", ImportTflite}};
 
@@ -77,5 +92,9 @@ const OpDef op_squeeze = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_squeeze;
+const TfliteForm tflite_form_squeeze = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

@@ -1,6 +1,7 @@
 #include "ir/foreign.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -23,6 +24,8 @@ Status ImportSquaredDifference(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) { return WriteTfliteBinary("SUB", node, sink); }
+
 constexpr OnnxSpelling kOnnx[] = {{"Sub", 1, 6, "", ImportLegacyBroadcast}, {"Sub", 7}};
 constexpr TfliteSpelling kTflite[] = {{"SUB", ImportTflite, 2},
                                       {"SQUARED_DIFFERENCE", ImportSquaredDifference, 2}};
@@ -40,5 +43,8 @@ const OpDef op_sub = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_sub;
+const TfliteForm tflite_form_sub = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true};
 
 }  // namespace whet::ops

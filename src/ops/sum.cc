@@ -1,4 +1,5 @@
 #include "ops/elementwise_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -27,5 +28,8 @@ const OpDef op_sum = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_sum;
+const TfliteForm tflite_form_sum = {.expand = ExpandVariadic};
 
 }  // namespace whet::ops

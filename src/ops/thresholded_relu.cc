@@ -1,3 +1,5 @@
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -6,6 +8,14 @@ namespace {
 Status Reference(ReferenceContext& context) {
   const double alpha = context.attributes().Float("alpha", 1);
   return MapReference(context, [=](double x) { return x > alpha ? x : 0; });
+}
+
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  Value* x = node.input(0);
+  Value* above =
+      builder.Emit("Greater", {x, builder.Scalar(node.attributes.Float("alpha", 1), x->type.dtype)});
+  results = {builder.Emit("Where", {above, x, builder.Scalar(0, x->type.dtype)})};
+  return builder.TakeStatus();
 }
 
 constexpr AttributeDef kAttributes[] = {{"alpha", AttributeKind::kFloat}};
@@ -24,5 +34,8 @@ const OpDef op_thresholded_relu = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_thresholded_relu;
+const TfliteForm tflite_form_thresholded_relu = {.expand = ExpandTflite};
 
 }  // namespace whet::ops

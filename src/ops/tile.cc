@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -51,6 +52,11 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("TILE", {sink.Of(node.input(0)), sink.Ints(node.input(1))}, {sink.Result(node)});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Tile", 6}};
 constexpr TfliteSpelling kTflite[] = {{"TILE", ImportTflite, 2}};
 
@@ -69,5 +75,9 @@ const OpDef op_tile = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_tile;
+const TfliteForm tflite_form_tile = {
+    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

@@ -5,6 +5,7 @@
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -76,6 +77,19 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  if (node.attributes.Int("largest", 1) == 0) return Error(Code::kUnsupported, "the smallest are asked for");
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> k, ConstantIntsOf(node.input(1), "the count"));
+  const TfliteSink::Tensor values = sink.Result(node, 0);
+  Type type = node.output(1)->type;
+  type.dtype = DType::kI32;
+  const TfliteSink::Tensor indices = sink.Fresh(node.output(1)->name(), type);
+  sink.Operator("TOPK_V2", {sink.Of(node.input(0)), sink.Int(k.at(0))}, {values, indices});
+  sink.Operator("CAST", {indices}, {sink.Result(node, 1)},
+                {{"in_data_type", std::string("INT32")}, {"out_data_type", std::string("INT64")}});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {
     {"axis", AttributeKind::kInt}, {"largest", AttributeKind::kInt}, {"sorted", AttributeKind::kInt}};
 constexpr OnnxSpelling kOnnx[] = {{"TopK", 1, 9, "", ImportAttribute, 1}, {"TopK", 10}};
@@ -98,5 +112,11 @@ const OpDef op_top_k = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_top_k;
+const TfliteForm tflite_form_top_k = {.expand = ExpandToLastAxis,
+                                      .write = WriteTflite,
+                                      .scales = TfliteScales::kMoved,
+                                      .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elements_common.h"
 
 namespace whet::ops {
@@ -75,6 +76,18 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   return {};
 }
 
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  const auto given = node.attributes.Ints("perm");
+  std::vector<int64_t> perm(given.begin(), given.end());
+  if (perm.empty()) {
+    if (!node.input(0)->type.ranked)
+      return Error(Code::kUnsupported, "the number of dimensions is not known");
+    for (int64_t i = node.input(0)->type.rank(); i-- > 0;) perm.push_back(i);
+  }
+  sink.Operator("TRANSPOSE", {sink.Of(node.input(0)), sink.Ints(perm)}, {sink.Result(node)});
+  return {};
+}
+
 constexpr AttributeDef kAttributes[] = {{"perm", AttributeKind::kInts}};
 constexpr OnnxSpelling kOnnx[] = {{.op_type = "Transpose", .import = ImportOnnx}};
 constexpr TfliteSpelling kTflite[] = {{"TRANSPOSE", ImportTflite, 2}};
@@ -95,5 +108,8 @@ const OpDef op_transpose = {
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
 };
+
+extern const TfliteForm tflite_form_transpose;
+const TfliteForm tflite_form_transpose = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

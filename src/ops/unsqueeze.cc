@@ -1,8 +1,10 @@
 #include <algorithm>
 
+#include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
+#include "ops/tflite_write_common.h"
 
 namespace whet::ops {
 namespace {
@@ -36,6 +38,25 @@ Status ImportTflite(ForeignNode& node, GraphBuilder& builder) {
   return builder.TakeStatus();
 }
 
+// TFLite adds one dimension at a time.
+Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>& results) {
+  WHET_ASSIGN_OR_RETURN(std::vector<int64_t> axes, ConstantIntsOf(node.input(1), "the axes"));
+  if (axes.size() == 1) return {};
+  if (!node.input(0)->type.ranked) return Error(Code::kUnsupported, "the number of dimensions is not known");
+  const int rank = node.input(0)->type.rank() + static_cast<int>(axes.size());
+  for (int64_t& axis : axes) axis = NormalizeAxis(axis, rank);
+  std::sort(axes.begin(), axes.end());
+  Value* y = node.input(0);
+  for (int64_t axis : axes) y = builder.Emit("Unsqueeze", {y, builder.Ints({axis})});
+  results = {y};
+  return builder.TakeStatus();
+}
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  WHET_ASSIGN_OR_RETURN(const std::vector<int64_t> axes, ConstantIntsOf(node.input(1), "the axes"));
+  sink.Operator("EXPAND_DIMS", {sink.Of(node.input(0)), sink.Ints(axes)}, {sink.Result(node)});
+  return {};
+}
+
 constexpr OnnxSpelling kOnnx[] = {{"Unsqueeze", 1, 12, "", ImportAxesAttribute, 1}, {"Unsqueeze", 13}};
 constexpr TfliteSpelling kTflite[] = {{"EXPAND_DIMS", ImportTflite, 2}};
 
@@ -54,5 +75,9 @@ const OpDef op_unsqueeze = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_unsqueeze;
+const TfliteForm tflite_form_unsqueeze = {
+    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
 
 }  // namespace whet::ops

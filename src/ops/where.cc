@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -63,5 +64,8 @@ const OpDef op_where = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };
+
+extern const TfliteForm tflite_form_where;
+const TfliteForm tflite_form_where = {.scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -1,3 +1,5 @@
+#include "ir/foreign.h"
+#include "ir/tflite_sink.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -8,6 +10,11 @@ Status Reference(ReferenceContext& context) {
   return BinaryReference(
       context, [](double a, double b) { return ((a != 0) != (b != 0)) ? 1.0 : 0.0; },
       [](int64_t a, int64_t b) { return int64_t{(a != 0) != (b != 0)}; });
+}
+
+Status WriteTflite(const Node& node, TfliteSink& sink) {
+  sink.Operator("NOT_EQUAL", {sink.Of(node.input(0)), sink.Of(node.input(1))}, {sink.Result(node)});
+  return {};
 }
 
 constexpr OnnxSpelling kOnnx[] = {{"Xor", 1, 6, "", ImportLegacyBroadcast}, {"Xor", 7}};
@@ -24,5 +31,8 @@ const OpDef op_xor = {
     .reference = Reference,
     .onnx = kOnnx,
 };
+
+extern const TfliteForm tflite_form_xor;
+const TfliteForm tflite_form_xor = {.write = WriteTflite};
 
 }  // namespace whet::ops

@@ -23,11 +23,16 @@ bool AsksForShapeOnly(const Node& node) {
   return (node.Is("Shape") || node.Is("Size")) && node.input(0)->type.IsStatic();
 }
 
-enum class Scope : uint8_t { kAll, kAllButDequantized };
+enum class Scope : uint8_t {
+  kAll,
+  kAllButDequantized,  // quantized weights stay what they are
+  kAllButWeights,      // and weights of a smaller real type do
+};
 
 bool Foldable(const Node& node, Scope scope) {
   if (node.op().reference == nullptr || node.op().nondeterministic || !node.subgraphs.empty()) return false;
-  if (scope == Scope::kAllButDequantized && node.Is("DequantizeLinear")) return false;
+  if (scope != Scope::kAll && node.Is("DequantizeLinear")) return false;
+  if (scope == Scope::kAllButWeights && node.Is("Cast") && IsFloat(node.input(0)->type.dtype)) return false;
   if (AsksForShapeOnly(node)) return true;
   uint64_t input_bytes = 0;
   for (const Value* input : node.inputs()) {
@@ -109,5 +114,8 @@ Result<int> FoldConstants(Graph& graph) { return FoldIn(graph, Scope::kAll); }
 // The same without DequantizeLinear: quantized weights stay what they are until integer operators have taken
 // those that they can.
 Result<int> FoldConstantsButDequantized(Graph& graph) { return FoldIn(graph, Scope::kAllButDequantized); }
+
+// The same, except that weights stay in the type in which they are stored.
+Result<int> FoldConstantsButWeights(Graph& graph) { return FoldIn(graph, Scope::kAllButWeights); }
 
 }  // namespace whet

@@ -10,10 +10,15 @@ namespace whet {
 // For a Graph whose inputs have concrete shapes.
 std::span<const Pass> OptimizationPasses();
 
+// Those that make a Graph simpler and leave it in operators that other formats have too: nothing is fused
+// that only our kernels know, and weights keep the type in which they are stored.
+std::span<const Pass> ExportPasses();
+
 // --- the passes; what each does stands above its definition
 Result<int> InlineConstantIf(Graph& graph);
 Result<int> FoldConstants(Graph& graph);
 Result<int> FoldConstantsButDequantized(Graph& graph);
+Result<int> FoldConstantsButWeights(Graph& graph);
 Result<int> RemoveIdentities(Graph& graph);
 Result<int> RemoveDeadNodes(Graph& graph);
 Result<int> RecognizeActivations(Graph& graph);

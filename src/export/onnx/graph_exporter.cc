@@ -41,6 +41,12 @@ std::string WithoutNumber(const std::string& name) {
   return name.substr(0, colon);
 }
 
+// Weights that are stored as integers or in half precision, and become reals here.
+bool StoresWeights(const Node& node) {
+  const bool widens = node.Is("DequantizeLinear") || node.Is("Cast");
+  return widens && node.input(0)->IsConstant() && node.attributes.Int("block_size") == 0;
+}
+
 // The newest spelling with the same inputs, outputs and attributes; null if there is none.
 const OnnxSpelling* PlainSpelling(const OpDef& op) {
   const OnnxSpelling* plain = nullptr;
@@ -252,6 +258,13 @@ std::string OnnxGraphExporter::ChannelsFirst(const Value* value) {
     return source.name;
   }
   const whet::Node* producer = value->producer();
+  if (producer != nullptr && StoresWeights(*producer)) {
+    // The constant is transposed: runtimes look for the weights of a quantized operator right behind it.
+    source.name = Fresh(value->name() + ":channels_first");
+    const std::string name = source.name;
+    ExportTransposedWeights(*producer, name);
+    return name;
+  }
   if (producer != nullptr && IsPerm(*producer, ToLast)) {
     source.value = producer->input(0);
     return NameOf(source.value);
@@ -270,6 +283,32 @@ std::string OnnxGraphExporter::ChannelsFirst(const Value* value) {
   transpose.position = scope.position;
   EmitTranspose(*value->graph(), NameOf(value), name, transpose);
   return name;
+}
+
+void OnnxGraphExporter::ExportTransposedWeights(const whet::Node& node, const std::string& result) {
+  const Value* stored = node.input(0);
+  const std::vector<int64_t> perm = ToFirst(stored->type.rank());
+  Graph scratch;
+  GraphBuilder builder(scratch);
+  const Value* first =
+      builder.EmitFolded("Transpose", {scratch.AddConstant("c", stored->constant())}, {{"perm", perm}});
+  if (!builder.ok()) {
+    Fail(builder.TakeStatus());
+    return;
+  }
+  std::vector<std::string> inputs = {
+      AddDerived(stored->name(), first->constant(), stored->graph(), stored->name())};
+  for (size_t i = 1; i < node.inputs().size(); ++i) inputs.push_back(NameOf(node.input(i)));
+  Attributes attributes = node.attributes;
+  if (node.Is("DequantizeLinear")) {
+    int64_t axis = attributes.Int("axis", 1);
+    if (axis < 0) axis += stored->type.rank();
+    const auto moved = static_cast<int64_t>(std::find(perm.begin(), perm.end(), axis) - perm.begin());
+    if (attributes.Has("axis") || node.input(1)->type.rank() == 1) attributes.Set("axis", moved);
+  }
+  Node(node.op_name(), inputs, std::span(&result, 1), attributes, "");
+  // Unless something else reads the weights as they are.
+  bypassed_.insert(node.output()->name());
 }
 
 std::string OnnxGraphExporter::DefineFromChannelsFirst(const Value* value) {

@@ -89,6 +89,8 @@ class OnnxGraphExporter final : public OnnxSink {
   std::string Resolve(const Source& source);
   void EmitTranspose(const Graph& graph, const std::string& input, const std::string& output,
                      const Pending& pending);
+  // Writes a node that widens stored weights so that its result is channels first.
+  void ExportTransposedWeights(const whet::Node& node, const std::string& result);
   // Adds a constant that is not a value of the Graph under its own name.
   std::string AddDerived(std::string_view base, std::shared_ptr<const Constant> constant, const Graph* graph,
                          std::string better_name);

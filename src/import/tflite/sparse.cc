@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "import/tflite/tflite_file.h"
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

@@ -7,7 +7,7 @@
 #include "import/tflite/tflite_options.h"
 #include "ir/evaluate.h"
 #include "ops/onnx_dtype_common.h"
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

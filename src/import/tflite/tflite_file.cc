@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

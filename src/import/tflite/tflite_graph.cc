@@ -8,7 +8,7 @@
 #include "ir/infer.h"
 #include "ir/op_def.h"
 #include "ops/onnx_dtype_common.h"
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

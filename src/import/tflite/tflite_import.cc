@@ -2,7 +2,7 @@
 
 #include "base/file.h"
 #include "import/tflite/tflite_graph.h"
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

@@ -3,7 +3,7 @@
 #include <flatbuffers/flexbuffers.h>
 #include <flatbuffers/minireflect.h>
 
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

@@ -6,7 +6,7 @@
 #include "ir/evaluate.h"
 #include "ir/infer.h"
 #include "ops/onnx_dtype_common.h"
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "schema_generated.h"
+#include "tflite_schema_generated.h"
 
 namespace whet {
 
