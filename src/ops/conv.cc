@@ -129,7 +129,7 @@ Status ExpandTflite(const Node& node, GraphBuilder& builder, std::vector<Value*>
   const Type& w = node.input(kW)->type;
   const bool biased = node.input(kB) != nullptr || x.dtype != DType::kF32 || !w.dims[0].known();
   if (!padded && biased) return {};
-  if (window.same_upper || window.same_lower) {
+  if (padded && (window.same_upper || window.same_lower)) {
     return Error(Code::kUnsupported, "padding that depends on the input's size, which is not known");
   }
   Attributes attributes = node.attributes;
