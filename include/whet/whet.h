@@ -116,13 +116,13 @@ typedef struct whet_session_options {
   int32_t spin_microseconds; /* how long an idle thread waits for work before it sleeps */
   const int32_t* affinity;   /* CPU numbers for the threads, or NULL */
   size_t affinity_count;
-  uint64_t memory_limit;    /* bytes of arena, states and scratch; 0 is no limit */
+  uint64_t memory_limit;    /* bytes of arena, states and scratch; 0 is the machine's memory */
   const char* isa;          /* one that whet_best_isa may name; NULL is the best */
   const char* precision;    /* "f32" or NULL */
   const char* cache_folder; /* where finished Plans are kept for the next start; NULL keeps none */
 } whet_session_options;
 
-/* Fills in the defaults: one thread, no limit, the best instruction set, no cache. */
+/* Fills in the defaults: one thread, the best instruction set, no cache. */
 WHET_API void whet_session_options_init(whet_session_options* options);
 
 /* The shape of an input, for those that the model leaves open; and for an input whose value decides the

@@ -12,6 +12,7 @@
 #include "api/plan_cache.h"
 #include "base/build_id.h"
 #include "compile/compiler.h"
+#include "ir/check_reference.h"
 #include "ir/op_def.h"
 #include "plan/plan.h"
 
@@ -169,6 +170,7 @@ Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& in
   session_options.pool = pool_;
   session_options.memory_limit = options_.memory_limit;
   session_options.find_reference = FindOperatorReference;
+  session_options.check_reference = CheckReference;
   WHET_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(std::move(plan), session_options));
   if (entries_.size() >= std::max<size_t>(1, options_.max_plans)) entries_.pop_back();
   entries_.push_front({std::move(key), std::move(session)});

@@ -38,7 +38,7 @@ ReferenceFn FindOperatorReference(std::string_view op);
 struct ExecutorOptions {
   ThreadPoolOptions threads;
   Isa isa = BestIsa();
-  uint64_t memory_limit = 0;  // of each session; 0 is none
+  uint64_t memory_limit = 0;  // of each session; 0 is the machine's
   // Plans kept in memory; the one used longest ago goes first.
   size_t max_plans = 8;
   // Where finished Plans are kept for the next start; empty keeps none.

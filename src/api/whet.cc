@@ -10,6 +10,7 @@
 
 #include "api/executor.h"
 #include "base/isa.h"
+#include "ir/check_reference.h"
 #include "model_file/model_file.h"
 #include "plan/plan.h"
 
@@ -278,6 +279,7 @@ whet_status* whet_session_create(const whet_model* model, const whet_session_opt
       session_options.threads = executor_options.threads;
       session_options.memory_limit = executor_options.memory_limit;
       session_options.find_reference = whet::FindOperatorReference;
+      session_options.check_reference = whet::CheckReference;
       WHET_ASSIGN_OR_RETURN(made->own, whet::Session::Create(model->plan, session_options));
       made->current = made->own.get();
     } else {

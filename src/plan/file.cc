@@ -3,6 +3,7 @@
 
 #include "base/build_id.h"
 #include "base/file.h"
+#include "plan/format.h"
 #include "plan/plan.h"
 #include "plan_generated.h"
 
@@ -11,15 +12,6 @@ namespace {
 
 namespace fb = plan_fb;
 
-// The file: this header, the index, padding to 64 bytes, the weights, 64 zero bytes that vector loads may run
-// over.
-struct Header {
-  char magic[8];
-  uint64_t index_bytes;
-  uint64_t weights_bytes;
-  uint64_t checksum;  // of index and sizes: finds damage, not malice; ValidatePlan is for that
-};
-constexpr char kMagic[8] = {'W', 'H', 'E', 'T', 'P', 'L', 'N', '1'};
 constexpr uint64_t kSlack = 64;
 
 uint64_t Checksum(std::span<const std::byte> bytes, uint64_t seed) {
@@ -28,10 +20,6 @@ uint64_t Checksum(std::span<const std::byte> bytes, uint64_t seed) {
   for (std::byte b : bytes) hash = (hash ^ static_cast<uint64_t>(b)) * 0x100000001b3u;
   return hash;
 }
-
-// The version and the build: another build may pack weights in another way, which nothing else in the file
-// would tell.
-std::string Maker() { return std::string(WHET_VERSION) + ' ' + BuildId(); }
 
 uint64_t AlignUp(uint64_t value) { return (value + 63) / 64 * 64; }
 
@@ -123,11 +111,10 @@ void WriteIndex(const Plan& plan, flatbuffers::FlatBufferBuilder& builder) {
   const auto states = WriteTable(builder, plan.states, [&](const PlanState& s) {
     return fb::CreateStateDirect(builder, s.name.c_str(), s.tensor, s.next, s.initial);
   });
-  const auto version = builder.CreateString(Maker());
   const auto model_id = builder.CreateString(plan.model_id);
   const auto cpu = builder.CreateString(plan.cpu);
-  builder.Finish(fb::CreatePlan(builder, version, model_id, cpu, static_cast<uint8_t>(plan.isa), tensors,
-                                steps, inputs, outputs, states, plan.arena_bytes, plan.scratch_bytes,
+  builder.Finish(fb::CreatePlan(builder, model_id, cpu, static_cast<uint8_t>(plan.isa), tensors, steps,
+                                inputs, outputs, states, plan.arena_bytes, plan.scratch_bytes,
                                 plan.state_bytes));
 }
 
@@ -188,12 +175,25 @@ Status ReadIndex(const fb::Plan& index, Plan* plan) {
   return {};
 }
 
-Result<std::shared_ptr<const Plan>> Read(std::shared_ptr<const MappedFile> file) {
-  const std::span<const std::byte> bytes = file->bytes();
-  Header header;
+}  // namespace
+
+PlanFileHeader MakePlanFileHeader(std::span<const std::byte> index, uint64_t weights_bytes) {
+  PlanFileHeader header{};
+  std::memcpy(header.magic, kPlanMagic, sizeof(kPlanMagic));
+  const std::string maker = std::string(WHET_VERSION) + ' ' + BuildId();
+  std::memcpy(header.maker, maker.data(), std::min(maker.size(), sizeof(header.maker) - 1));
+  header.index_bytes = index.size();
+  header.weights_bytes = weights_bytes;
+  header.checksum = Checksum(index, weights_bytes);
+  return header;
+}
+
+Result<std::shared_ptr<const Plan>> ReadPlan(std::span<const std::byte> bytes,
+                                             std::shared_ptr<const void> owner) {
+  PlanFileHeader header;
   if (bytes.size() < sizeof(header)) return Error(Code::kBadFile, "is too short to be a plan");
   std::memcpy(&header, bytes.data(), sizeof(header));
-  if (std::memcmp(header.magic, kMagic, sizeof(kMagic)) != 0)
+  if (std::memcmp(header.magic, kPlanMagic, sizeof(kPlanMagic)) != 0)
     return Error(Code::kBadFile, "is not a Whet plan");
   const uint64_t available = bytes.size() - sizeof(header);
   if (header.index_bytes > available || header.weights_bytes > available) {
@@ -204,37 +204,32 @@ Result<std::shared_ptr<const Plan>> Read(std::shared_ptr<const MappedFile> file)
     return Error(Code::kBadFile, "is cut short; delete it and it will be made again");
   }
   const auto index_bytes = bytes.subspan(sizeof(header), header.index_bytes);
-  if (Checksum(index_bytes, header.weights_bytes) != header.checksum) {
+  const PlanFileHeader expected = MakePlanFileHeader(index_bytes, header.weights_bytes);
+  if (std::memcmp(header.maker, expected.maker, sizeof(header.maker)) != 0) {
+    header.maker[sizeof(header.maker) - 1] = 0;
+    return Error(Code::kBadFile, "was made by Whet %s, this is %s; compile the model again here",
+                 header.maker, expected.maker);
+  }
+  if (header.checksum != expected.checksum) {
     return Error(Code::kBadFile, "is damaged; delete it and it will be made again");
   }
   const auto* data = reinterpret_cast<const uint8_t*>(index_bytes.data());
   flatbuffers::Verifier verifier(data, index_bytes.size(), 16, 10'000'000);
   if (!fb::VerifyPlanBuffer(verifier))
     return Error(Code::kBadFile, "is damaged; delete it and it will be made again");
-  const fb::Plan& index = *fb::GetPlan(data);
-  if (index.whet_version()->str() != Maker()) {
-    return Error(Code::kBadFile, "was made by Whet %s, this is %s; compile the model again here",
-                 index.whet_version()->c_str(), Maker().c_str());
-  }
   auto plan = std::make_shared<Plan>();
-  WHET_RETURN_IF_ERROR(ReadIndex(index, plan.get()));
+  WHET_RETURN_IF_ERROR(ReadIndex(*fb::GetPlan(data), plan.get()));
   plan->weights = bytes.subspan(weights_at, header.weights_bytes);
-  plan->weights_owner = std::move(file);
+  plan->weights_owner = std::move(owner);
   WHET_RETURN_IF_ERROR(ValidatePlan(*plan));
   return std::shared_ptr<const Plan>(std::move(plan));
 }
-
-}  // namespace
 
 Status SavePlan(const Plan& plan, const std::string& path) {
   flatbuffers::FlatBufferBuilder builder(1 << 16);
   WriteIndex(plan, builder);
   const auto index = std::as_bytes(std::span(builder.GetBufferPointer(), builder.GetSize()));
-  Header header{};
-  std::memcpy(header.magic, kMagic, sizeof(kMagic));
-  header.index_bytes = index.size();
-  header.weights_bytes = plan.weights.size();
-  header.checksum = Checksum(index, header.weights_bytes);
+  const PlanFileHeader header = MakePlanFileHeader(index, plan.weights.size());
   WHET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(path));
   WHET_RETURN_IF_ERROR(file.Write(std::as_bytes(std::span(&header, 1))));
   WHET_RETURN_IF_ERROR(file.Write(index));
@@ -247,7 +242,8 @@ Status SavePlan(const Plan& plan, const std::string& path) {
 
 Result<std::shared_ptr<const Plan>> LoadPlan(const std::string& path) {
   WHET_ASSIGN_OR_RETURN(MappedFile mapped, MappedFile::Open(path));
-  auto plan = Read(std::make_shared<const MappedFile>(std::move(mapped)));
+  auto file = std::make_shared<const MappedFile>(std::move(mapped));
+  auto plan = ReadPlan(file->bytes(), file);
   if (!plan.ok()) return plan.TakeStatus().At(path);
   return plan;
 }

@@ -109,5 +109,8 @@ std::string PrintPlan(const Plan& plan);
 // Whet, is an error.
 Status SavePlan(const Plan& plan, const std::string& path);
 Result<std::shared_ptr<const Plan>> LoadPlan(const std::string& path);
+// Likewise from memory that `owner` keeps alive, at an address that is a multiple of 64.
+Result<std::shared_ptr<const Plan>> ReadPlan(std::span<const std::byte> bytes,
+                                             std::shared_ptr<const void> owner);
 
 }  // namespace whet

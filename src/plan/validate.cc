@@ -98,16 +98,22 @@ Status ValidatePlan(const Plan& plan) {
   }
   WHET_RETURN_IF_ERROR(ValidatePorts(plan, plan.inputs, Place::kInput, "input"));
   WHET_RETURN_IF_ERROR(ValidatePorts(plan, plan.outputs, Place::kOutput, "output"));
+  uint64_t state_bytes = 0;
   for (size_t i = 0; i < plan.states.size(); ++i) {
     const PlanState& state = plan.states[i];
     const auto bytes = [&](uint32_t tensor) { return plan.tensors[tensor].bytes; };
-    const bool good = state.tensor < plan.tensors.size() &&
-                      plan.tensors[state.tensor].place == Place::kState &&
-                      plan.tensors[state.tensor].index == i && plan.tensors[state.tensor].offset == 0 &&
-                      state.next < plan.tensors.size() && bytes(state.next) >= bytes(state.tensor) &&
-                      (state.initial == PlanStep::kAbsent ||
-                       (state.initial < plan.tensors.size() && bytes(state.initial) >= bytes(state.tensor)));
+    const bool good =
+        state.tensor < plan.tensors.size() && plan.tensors[state.tensor].place == Place::kState &&
+        plan.tensors[state.tensor].index == i && plan.tensors[state.tensor].offset == 0 &&
+        state.next < plan.tensors.size() && bytes(state.next) >= bytes(state.tensor) &&
+        (state.initial == PlanStep::kAbsent ||
+         (state.initial < plan.tensors.size() && plan.tensors[state.initial].place == Place::kWeights &&
+          bytes(state.initial) >= bytes(state.tensor)));
     if (!good) return Error(Code::kBadFile, "state %zu of the plan does not stand where it must", i);
+    // Unlike all others, the session gives these whatever size they say.
+    if (bytes(state.tensor) > kMaxArena || (state_bytes += bytes(state.tensor)) > kMaxArena) {
+      return Error(Code::kBadFile, "the states of the plan ask for an impossible amount of memory");
+    }
   }
   for (size_t i = 0; i < plan.steps.size(); ++i) {
     if (Status status = ValidateStep(plan, i); !status.ok()) {

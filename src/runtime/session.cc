@@ -1,7 +1,9 @@
 #include "runtime/session.h"
 
 #include <time.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -20,6 +22,13 @@ std::byte* AllocateZeroed(uint64_t bytes) {
   // into creation.
   if (memory != nullptr) std::memset(memory, 0, total);
   return static_cast<std::byte*>(memory);
+}
+
+// More than this could only be had by swapping, or not at all.
+uint64_t MachineMemory() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page = sysconf(_SC_PAGESIZE);
+  return pages > 0 && page > 0 ? static_cast<uint64_t>(pages) * static_cast<uint64_t>(page) : UINT64_MAX;
 }
 
 int64_t Nanoseconds() {
@@ -112,13 +121,14 @@ Status Session::Prepare(const SessionOptions& options) {
   scratch_stride_ = plan.scratch_bytes == 0 ? 0 : AlignUp(plan.scratch_bytes) + kSlack;
   const uint64_t scratch_bytes = scratch_stride_ * static_cast<uint64_t>(pool_->threads());
   memory_bytes_ = plan.arena_bytes + state_bytes + scratch_bytes;
-  if (options.memory_limit != 0 && memory_bytes_ > options.memory_limit) {
+  const uint64_t limit = options.memory_limit != 0 ? options.memory_limit : MachineMemory();
+  if (memory_bytes_ > limit) {
     return Error(
         Code::kLimitExceeded,
         "the session needs %llu bytes (arena %llu, states %llu, scratch %llu) but is limited to %llu",
         static_cast<unsigned long long>(memory_bytes_), static_cast<unsigned long long>(plan.arena_bytes),
         static_cast<unsigned long long>(state_bytes), static_cast<unsigned long long>(scratch_bytes),
-        static_cast<unsigned long long>(options.memory_limit));
+        static_cast<unsigned long long>(limit));
   }
   arena_ = AllocateZeroed(plan.arena_bytes);
   state_memory_ = AllocateZeroed(state_bytes);
@@ -167,21 +177,66 @@ Status Session::PrepareStep(const PlanStep& from, Step* to, const SessionOptions
     const char* wrong = to->row->validate({from.params, operand_bytes, from.units, from.scratch_bytes});
     if (wrong != nullptr) return Error(Code::kBadFile, "%s", wrong);
   } else if (from.kind == PlanStep::Kind::kReference) {
-    const ReferenceFn run = options.find_reference ? options.find_reference(from.row) : nullptr;
-    if (run == nullptr) return Error(Code::kUnsupported, "this runtime has no reference of the operator");
-    for (uint32_t operand : from.operands) {
-      if (operand == PlanStep::kAbsent) continue;
-      const PlanTensor& tensor = plan.tensors[operand];
+    to->reference = static_cast<uint32_t>(references_.size());
+    WHET_RETURN_IF_ERROR(PrepareReference(from, options));
+  }
+  return {};
+}
+
+// Weights are shared, and in a mapped file that cannot be written.
+Status Session::CheckWritable(const PlanStep& step, size_t begin, size_t end) const {
+  for (size_t i = begin; i < std::min(end, step.operands.size()); ++i) {
+    const uint32_t operand = step.operands[i];
+    if (operand != PlanStep::kAbsent && plan_->tensors[operand].place == Place::kWeights) {
+      return Error(Code::kBadFile, "an output stands among the weights");
+    }
+  }
+  return {};
+}
+
+// References are dense, and may read an input again after they have begun to write.
+Status Session::CheckApart(const PlanStep& step, size_t first_output) const {
+  const auto bytes_of = [](const PlanTensor& tensor) {
+    return BytesOf(tensor.dtype, static_cast<uint64_t>(tensor.shape.elements()));
+  };
+  for (size_t i = first_output; i < step.operands.size(); ++i) {
+    if (step.operands[i] == PlanStep::kAbsent) continue;
+    const PlanTensor& output = plan_->tensors[step.operands[i]];
+    const std::byte* const begin = AddressOf(output);
+    const std::byte* const end = begin + bytes_of(output);
+    for (size_t k = 0; k < i; ++k) {
+      if (step.operands[k] == PlanStep::kAbsent) continue;
+      const PlanTensor& other = plan_->tensors[step.operands[k]];
+      const std::byte* const at = AddressOf(other);
+      if (begin < at + bytes_of(other) && at < end && begin < end) {
+        return Error(Code::kBadFile, "an output of a reference stands on another operand");
+      }
+    }
+  }
+  return {};
+}
+
+Status Session::PrepareReference(const PlanStep& from, const SessionOptions& options) {
+  const ReferenceFn run = options.find_reference ? options.find_reference(from.row) : nullptr;
+  if (run == nullptr) return Error(Code::kUnsupported, "this runtime has no reference of the operator");
+  const size_t inputs = from.operands.size() - from.outputs;
+  WHET_RETURN_IF_ERROR(CheckWritable(from, inputs, from.operands.size()));
+  Reference reference{run, &from.attributes, {}, {}};
+  for (size_t i = 0; i < from.operands.size(); ++i) {
+    TensorView view;
+    if (from.operands[i] != PlanStep::kAbsent) {
+      const PlanTensor& tensor = plan_->tensors[from.operands[i]];
       if (tensor.shape.rank() > 0 && tensor.row_stride != tensor.shape.back()) {
         return Error(Code::kBadFile, "a reference is given a strided operand");
       }
+      view = {tensor.dtype, tensor.shape, tensor.place == Place::kWeights ? AddressOf(tensor) : nullptr};
     }
-    to->reference = static_cast<uint32_t>(references_.size());
-    Reference reference{run, &from.attributes, {}, {}};
-    reference.inputs.resize(from.operands.size() - from.outputs);
-    reference.outputs.resize(from.outputs);
-    references_.push_back(std::move(reference));
+    (i < inputs ? reference.inputs : reference.outputs).push_back(view);
   }
+  WHET_RETURN_IF_ERROR(
+      options.check_reference(from.row, from.attributes, reference.inputs, reference.outputs));
+  WHET_RETURN_IF_ERROR(CheckApart(from, inputs));
+  references_.push_back(std::move(reference));
   return {};
 }
 

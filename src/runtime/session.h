@@ -23,11 +23,16 @@ struct SessionOptions {
   ThreadPoolOptions threads;
   // Sessions that never run at the same time may share a pool; null makes one from `threads`.
   std::shared_ptr<ThreadPool> pool;
-  // Create fails if arena, states and scratch together need more; 0 is no limit.
+  // Create fails if arena, states and scratch together need more; 0 is the machine's memory.
   uint64_t memory_limit = 0;
   // Finds an operator's plain reference by name; null where there are none, in which case a Plan with
   // reference steps is refused. (The runtime does not know the operators; whoever links them passes this in.)
   ReferenceFn (*find_reference)(std::string_view op) = nullptr;
+  // Whether that reference may be run on operands like these; `data` of an input is null unless it is in the
+  // Plan's weights. Not null where find_reference is not.
+  Status (*check_reference)(std::string_view op, const Attributes& attributes,
+                            std::span<const TensorView> inputs,
+                            std::span<const TensorView> outputs) = nullptr;
 };
 
 class Session {
@@ -71,6 +76,9 @@ class Session {
   Session() = default;
   Status Prepare(const SessionOptions& options);
   Status PrepareStep(const PlanStep& from, Step* to, const SessionOptions& options);
+  Status PrepareReference(const PlanStep& from, const SessionOptions& options);
+  Status CheckApart(const PlanStep& step, size_t first_output) const;
+  Status CheckWritable(const PlanStep& step, size_t begin, size_t end) const;
   std::byte* AddressOf(const PlanTensor& tensor) const;
   void ResolvePointers();
   Status RunStep(const Step& step);
