@@ -24,16 +24,16 @@ Plan Example() {
     input %x f32[4,6]
     input %h f32[4,6]
     const %two i64[1] = [2]
-    state "h" = %h -> %n from f32[4,6] = hex:)" +
-                               std::string(192, '0') + R"(
     %n f32[4,6] = Add(%x, %h) @"n"
     %v f32[4,2], %i i64[4,2] = TopK(%n, %two) {axis = 1} @"top"
+    state "h" = %h -> %n from f32[4,6] = hex:)" +
+                               std::string(192, '0') + R"(
     output %v
     output %i
   })");
-  EXPECT_TRUE(graph.ok()) << graph.status().ToString();
+  if (!graph.ok()) return ADD_FAILURE() << graph.status().ToString(), Plan();
   const auto plan = Compile(**graph, {});
-  EXPECT_TRUE(plan.ok()) << plan.status().ToString();
+  if (!plan.ok()) return ADD_FAILURE() << plan.status().ToString(), Plan();
   return **plan;
 }
 
@@ -126,16 +126,16 @@ TEST(HostilePlan, ReferencesWhoseShapesDependOnData) {
 TEST(HostilePlan, ReferencesThatWriteWhereTheyRead) {
   Plan plan = Example();
   PlanStep& step = Reference(plan);
-  PlanTensor& values = plan.tensors[step.operands[2]];
   const PlanTensor& read = plan.tensors[step.operands[0]];
-  values.place = read.place;
-  values.index = read.index;
-  values.offset = read.offset + 4;
-  plan.outputs.clear();
+  PlanTensor written = plan.tensors[step.operands[2]];
+  written.place = read.place;
+  written.index = read.index;
+  written.offset = read.offset + 4;
+  step.operands[2] = static_cast<uint32_t>(plan.tensors.size());
+  plan.tensors.push_back(written);
   EXPECT_THAT(ErrorOf(plan), HasSubstr("stands on another operand"));
-  values.place = Place::kWeights;
-  values.offset = 0;
-  values.bytes = plan.weights.size();
+  plan.tensors.back().place = Place::kWeights;
+  plan.tensors.back().offset = 0;
   EXPECT_THAT(ErrorOf(plan), HasSubstr("an output stands among the weights"));
 }
 
