@@ -9,6 +9,7 @@
 
 #include "ir/builder.h"
 #include "ir/op_def.h"
+#include "ir/text.h"
 
 namespace whet {
 namespace {
