@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "measure/sample_inputs.h"
-
 namespace whet::cli {
 namespace {
 
@@ -36,17 +34,21 @@ class Runner final : public SampleRunner {
 
 }  // namespace
 
+Result<SampleInputs> MakeSampleInputs(const Graph& graph, const InputArguments& inputs) {
+  SampleInputsOptions fill;
+  WHET_ASSIGN_OR_RETURN(fill.image, ImageSettings(graph, inputs));
+  WHET_ASSIGN_OR_RETURN(fill.audio, AudioSettings(graph, inputs));
+  if (!inputs.inputs.empty()) {
+    WHET_ASSIGN_OR_RETURN(fill.fixed, GivenInputs(graph, inputs));
+  }
+  return SampleInputs::Create(graph, std::move(fill));
+}
+
 Result<EvaluatedModel> MakeEvaluatedModel(std::shared_ptr<const Graph> graph, const InputArguments& inputs,
                                           ExecutorOptions options) {
   EvaluatedModel model;
   WHET_ASSIGN_OR_RETURN(model.description, ModelDescription::Of(*graph));
-  SampleInputsOptions fill;
-  WHET_ASSIGN_OR_RETURN(fill.image, ImageSettings(*graph, inputs));
-  WHET_ASSIGN_OR_RETURN(fill.audio, AudioSettings(*graph, inputs));
-  if (!inputs.inputs.empty()) {
-    WHET_ASSIGN_OR_RETURN(fill.fixed, GivenInputs(*graph, inputs));
-  }
-  WHET_ASSIGN_OR_RETURN(SampleInputs created, SampleInputs::Create(*graph, std::move(fill)));
+  WHET_ASSIGN_OR_RETURN(SampleInputs created, MakeSampleInputs(*graph, inputs));
   auto shared_inputs = std::make_shared<const SampleInputs>(std::move(created));
   options.threads.threads = 1;
   if (options.plan_pool == nullptr) options.plan_pool = std::make_shared<PlanPool>();

@@ -198,8 +198,8 @@ class QuantizeCommand final : public Command {
   void DefineCalibration(CLI::App& app) {
     app.add_option("--data", samples_.data,
                    "Samples to calibrate on and to compare with: a folder of pictures, recordings or arrays, "
-                   "or a .npz "
-                   "whose arrays have the samples as first dimension")
+                   "a .npz whose arrays have the samples as first dimension, or another data set "
+                   "(docs/evaluation.md)")
         ->type_name("FOLDER|FILE")
         ->group("Calibration");
     app.add_option("--samples", samples_.count, "At most so many, evenly spread over the data")

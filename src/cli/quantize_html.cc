@@ -107,44 +107,6 @@ std::string BarChart(const std::vector<Bars>& rows, const char* unit) {
   return svg + "</svg>";
 }
 
-// Metric over latency; the chosen trial is filled.
-std::string Scatter(const QuantizeReport& report) {
-  constexpr double kWidth = 800, kHeight = 340, kLeft = 70, kBottom = 45, kTop = 15, kRight = 20;
-  double slowest = report.float_ms, least = report.float_metric, most = report.float_metric;
-  for (const auto& trial : report.trials) {
-    slowest = std::max(slowest, trial.milliseconds);
-    least = std::min(least, trial.metric);
-    most = std::max(most, trial.metric);
-  }
-  const double limit = RoundUp(std::max(slowest, 1e-6));
-  const double room = std::max((most - least) * 0.1, std::abs(most) * 1e-4 + 1e-9);
-  least -= room;
-  most += room;
-  const auto x = [&](double ms) { return kLeft + ms / limit * (kWidth - kLeft - kRight); };
-  const auto y = [&](double metric) {
-    return kHeight - kBottom - (metric - least) / (most - least) * (kHeight - kBottom - kTop);
-  };
-  std::string svg = Format("<svg viewBox=\"0 0 %.0f %.0f\" role=img>", kWidth, kHeight);
-  for (int i = 0; i <= 4; ++i) {
-    const double metric = least + (most - least) * i / 4;
-    const double ms = limit * i / 4;
-    svg += Format(
-        "<line x1=%.0f x2=%.0f y1=%.1f y2=%.1f /><text class=dim text-anchor=end x=%.0f y=%.1f>%.4f</text>",
-        kLeft, kWidth - kRight, y(metric), y(metric), kLeft - 8, y(metric) + 4, metric);
-    svg += Format("<text class=dim text-anchor=middle x=%.1f y=%.0f>%s%s</text>", x(ms),
-                  kHeight - kBottom + 18, Tick(ms).c_str(), i == 4 ? " ms" : "");
-  }
-  const auto dot = [&](double ms, double metric, const char* kind, double size, const std::string& title) {
-    svg += Format("<circle class=%s cx=%.1f cy=%.1f r=%.0f><title>%s</title></circle>", kind, x(ms),
-                  y(metric), size, Escaped(title).c_str());
-  };
-  for (const auto& trial : report.trials) {
-    dot(trial.milliseconds, trial.metric, "b", trial.chosen ? 8 : 4, trial.what);
-  }
-  dot(report.float_ms, report.float_metric, "a", 6, "float");
-  return svg + "</svg><p class=key><i class=a></i>float<i class=b></i>tried (the large one was chosen)</p>";
-}
-
 std::string Db(double sqnr) {
   return std::isinf(sqnr) ? (sqnr > 0 ? "exact" : "lost") : std::isnan(sqnr) ? "" : Format("%.1f dB", sqnr);
 }
@@ -212,10 +174,6 @@ std::string ReportHtml(const QuantizeReport& report) {
             Format("%.3f → %.3f ms, %d thread%s, %s", report.float_ms, report.quantized_ms, report.threads,
                    report.threads == 1 ? "" : "s", report.isa.c_str()));
   }
-  if (!report.metric.empty()) {
-    AddFact(&page, report.metric.c_str(), Format("%.4f", report.quantized_metric),
-            Format("float: %.4f", report.float_metric));
-  }
   constexpr size_t kOutputsShown = 4;
   for (size_t i = 0; i < std::min(report.outputs.size(), kOutputsShown); ++i) {
     const quantize::OutputError& output = report.outputs[i];
@@ -258,9 +216,6 @@ std::string ReportHtml(const QuantizeReport& report) {
         "part of another layer's step has no bar.</p><p class=key><i class=a></i>float<i "
         "class=b></i>quantized</p>";
     page += BarChart(latencies, " ms");
-  }
-  if (!report.trials.empty()) {
-    page += "<h2>" + Escaped(report.metric) + " against latency</h2>" + Scatter(report);
   }
   AddTable(&page, report);
   AddList(&page, "Steps", report.notes);

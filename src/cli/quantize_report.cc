@@ -73,10 +73,6 @@ std::string ReportText(const QuantizeReport& report, size_t worst) {
                    report.quantized_ms <= report.float_ms ? "faster" : "slower", report.threads,
                    report.threads == 1 ? "" : "s", report.isa.c_str());
   }
-  if (!report.metric.empty()) {
-    text +=
-        Format("  %-10s %.4f -> %.4f\n", report.metric.c_str(), report.float_metric, report.quantized_metric);
-  }
   for (const quantize::OutputError& output : report.outputs) {
     text +=
         Format("  output     '%s': SQNR %s, cosine %.5f on %zu samples\n", output.name.c_str(),
@@ -139,10 +135,6 @@ ordered_json ReportJson(const QuantizeReport& report) {
                          {"quantized_ms", report.quantized_ms},
                          {"threads", report.threads},
                          {"isa", report.isa}};
-  if (!report.metric.empty()) {
-    object["metric"] = {
-        {"name", report.metric}, {"float", report.float_metric}, {"quantized", report.quantized_metric}};
-  }
   auto outputs = ordered_json::array();
   for (const quantize::OutputError& output : report.outputs) {
     outputs.push_back({{"name", output.name},
@@ -176,14 +168,6 @@ ordered_json ReportJson(const QuantizeReport& report) {
   object["layers"] = std::move(layers);
   object["notes"] = report.notes;
   object["warnings"] = report.warnings;
-  auto trials = ordered_json::array();
-  for (const QuantizeReport::Trial& trial : report.trials) {
-    trials.push_back({{"what", trial.what},
-                      {"metric", trial.metric},
-                      {"ms", trial.milliseconds},
-                      {"chosen", trial.chosen}});
-  }
-  if (!trials.empty()) object["trials"] = std::move(trials);
   return object;
 }
 

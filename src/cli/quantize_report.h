@@ -21,13 +21,6 @@ struct QuantizeReport {
     double float_ms = 0;                        // of one run; 0 where it runs as part of another step
     double quantized_ms = 0;
   };
-  // A choice of schemes that the search tried.
-  struct Trial {
-    std::string what;
-    double metric = 0;
-    double milliseconds = 0;
-    bool chosen = false;
-  };
 
   std::string model;
   std::string output;
@@ -45,10 +38,6 @@ struct QuantizeReport {
   std::vector<quantize::OutputError> outputs;
   std::vector<std::string> notes;
   std::vector<std::string> warnings;
-  std::string metric;  // empty: none was asked for
-  double float_metric = 0;
-  double quantized_metric = 0;
-  std::vector<Trial> trials;
 
   // Fills in `layers` of what was built, compared and measured.
   void AddLayers(const std::vector<quantize::QuantizedLayer>& built, const quantize::Comparison& comparison,

@@ -5,7 +5,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "cli/model_runner.h"
 #include "data/npz.h"
+#include "measure/datasets/dataset.h"
 
 namespace whet::cli {
 namespace {
@@ -55,6 +57,39 @@ class FileSamples final : public quantize::SampleSource {
   InputArguments inputs_;
   std::vector<std::string> files_;
 };
+
+class DatasetSamples final : public quantize::SampleSource {
+ public:
+  DatasetSamples(std::string path, std::unique_ptr<Dataset> dataset, SampleInputs inputs)
+      : path_(std::move(path)), dataset_(std::move(dataset)), inputs_(std::move(inputs)) {}
+
+  size_t size() const override { return dataset_->size(); }
+  std::string NameOf(size_t i) const override { return path_ + "[" + std::to_string(i) + "]"; }
+  Result<std::vector<quantize::Inputs>> Load(size_t i) override {
+    WHET_ASSIGN_OR_RETURN(const Sample sample, dataset_->Read(i));
+    WHET_ASSIGN_OR_RETURN(SampleInputs::Filled filled, inputs_.Fill(sample));
+    return std::vector<quantize::Inputs>{std::move(filled.tensors)};
+  }
+
+ private:
+  std::string path_;
+  std::unique_ptr<Dataset> dataset_;
+  SampleInputs inputs_;
+};
+
+Result<std::unique_ptr<quantize::SampleSource>> OpenDatasetSamples(const Graph& graph,
+                                                                   const SampleArguments& arguments) {
+  // What a model is tested on should not shape it.
+  Result<std::unique_ptr<Dataset>> opened = OpenDataset(arguments.data, {.split = "train", .images = {}});
+  if (!opened.ok()) opened = OpenDataset(arguments.data);
+  if (!opened.ok()) return opened.TakeStatus();
+  SelectionOptions selection;
+  selection.limit = arguments.count;
+  WHET_ASSIGN_OR_RETURN(std::unique_ptr<Dataset> dataset, Select(std::move(*opened), selection));
+  WHET_ASSIGN_OR_RETURN(SampleInputs inputs, MakeSampleInputs(graph, arguments.inputs));
+  return std::unique_ptr<quantize::SampleSource>(
+      new DatasetSamples(arguments.data, std::move(dataset), std::move(inputs)));
+}
 
 class RandomSamples final : public quantize::SampleSource {
  public:
@@ -197,15 +232,20 @@ Result<std::unique_ptr<quantize::SampleSource>> OpenSamples(const Graph& graph,
   std::vector<std::string> files;
   if (fs::is_directory(data, error)) {
     WHET_ASSIGN_OR_RETURN(files, FilesIn(data));
-    if (files.empty()) return empty("no .png, .jpg, .wav, .npy or .npz file is in the folder");
+    if (files.empty()) {
+      if (fs::is_empty(data, error)) return empty("no .png, .jpg, .wav, .npy or .npz file is in the folder");
+      return OpenDatasetSamples(graph, arguments);
+    }
   } else if (fs::path(data).extension() == ".npz") {
     WHET_ASSIGN_OR_RETURN(std::vector<data::NamedArray> arrays, data::ReadNpz(data));
     auto samples = ArraySamples::Open(graph, arguments, std::move(arrays));
     if (!samples.ok()) return samples.TakeStatus().At(data);
     if ((*samples)->size() == 0) return empty("it holds no samples");
     return samples;
-  } else {
+  } else if (IsSampleFile(data)) {
     files.push_back(data);
+  } else {
+    return OpenDatasetSamples(graph, arguments);
   }
   std::vector<std::string> chosen;
   for (size_t i : Spread(files.size(), arguments.count)) chosen.push_back(std::move(files[i]));

@@ -1,8 +1,7 @@
 // Post-training quantization of a Graph, from the float model to explicit QuantizeLinear and
 // DequantizeLinear.
 //
-// Quantizer prepares the model, calibrates it once, and then builds as many quantized Graphs as are wanted,
-// with different schemes for the whole or for single layers. One thread at a time.
+// Quantizer prepares the model, calibrates it, and builds the quantized Graph. One thread at a time.
 #pragma once
 
 #include <memory>
@@ -57,8 +56,7 @@ class Quantizer {
   Status UseCalibration(Calibration calibration);
   const std::optional<Calibration>& calibration() const { return calibration_; }
 
-  // With `layers` after those of the options. `correct` false leaves out the steps that come after rounding.
-  Result<QuantizedGraph> Build(std::span<const LayerScheme> layers = {}, bool correct = true);
+  Result<QuantizedGraph> Build();
 
  private:
   Quantizer(QuantizerOptions options, ModelRunner& runner, SampleSource* samples)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The reference models reach the accuracy that models/README.md states, on the whole test set of Debian's
-# dataset-fashion-mnist. Rounding differs between instruction sets, so a few of the 10 000 answers may too.
+# dataset-fashion-mnist, also when they are quantized. Rounding differs between instruction sets, so a few of the 10 000 answers may too.
 # tests/end_to_end/accuracy.sh PROGRAM
 set -euo pipefail
 whet=$1
@@ -24,6 +24,34 @@ for model in mobile residual; do
   if [[ $samples != 10000 || -z $wanted ]] || ((right < wanted - band || right > wanted + band || right < 9200)); then
     faults=$((faults + 1))
   fi
+done
+
+# Quantized from 100 pictures of the training part, they lose at most so many of 10 000 samples.
+folder=$(mktemp -d)
+trap 'rm -rf "$folder"' EXIT
+for model in mobile residual; do
+  for scheme in int8:30 weight4:50; do
+    small=$folder/$model-${scheme%:*}.whet
+    "$whet" quantize "$root/models/fashion_mnist/$model.onnx" -o "$small" --scheme "${scheme%:*}" --data "$data" \
+      --seconds 0 --compare 0 >/dev/null
+    right=$("$whet" eval "$small" --data "$data" --metric top1 --no-cache --json |
+      awk '/"value":/ {gsub(",", "", $2); printf "%.0f", $2 * 10000; exit}')
+    wanted=$(($(stated "$model") - ${scheme#*:}))
+    echo "$model as ${scheme%:*}: $right right, at least $wanted are asked"
+    ((right >= wanted)) || faults=$((faults + 1))
+  done
+  # Integers give the same bytes on every instruction set that this machine has.
+  "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa portable -o "$folder/portable.npz"
+  compared=0
+  for isa in avx2 avx512 avx512-vnni dotprod; do
+    if ! "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa "$isa" -o "$folder/other.npz" 2>"$folder/why"; then
+      grep -q 'this machine does not offer' "$folder/why" || { cat "$folder/why"; faults=$((faults + 1)); }
+      continue
+    fi
+    compared=$((compared + 1))
+    cmp "$folder/portable.npz" "$folder/other.npz" || faults=$((faults + 1))
+  done
+  echo "$model as int8: the same bytes on portable and $compared others"
 done
 
 # The two models on the same samples, and a set that is sampled: the same samples for the same seed.
