@@ -41,10 +41,11 @@ for model in mobile residual; do
     ((right >= wanted)) || faults=$((faults + 1))
   done
   # Integers give the same bytes on every instruction set that this machine has.
-  "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa portable -o "$folder/portable.npz"
+  "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa portable -o "$folder/portable.npz" >/dev/null
   compared=0
   for isa in avx2 avx512 avx512-vnni dotprod; do
-    if ! "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa "$isa" -o "$folder/other.npz" 2>"$folder/why"; then
+    if ! "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa "$isa" -o "$folder/other.npz" >/dev/null \
+      2>"$folder/why"; then
       grep -q 'this machine does not offer' "$folder/why" || { cat "$folder/why"; faults=$((faults + 1)); }
       continue
     fi
