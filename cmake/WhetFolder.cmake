@@ -1,20 +1,21 @@
-# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [DEPS folder…] [LIBS target…])
+# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [DEPS folder…] [LIBS target…] [EXCLUDE regex…])
 #
 # Makes the static library whet_NAME of every .cc below the calling folder, and, when tests are built, one
 # test program whet_NAME_test of every *_test.cc. Of each *_fuzz.cc it makes a libFuzzer program when those are
 # built, and for the tests a program that replays the inputs saved in tests/fuzz/corpus/NAME.
-# DEPS are folders of this project, LIBS are other CMake targets; both are public.
+# DEPS are folders of this project, LIBS are other CMake targets; both are public. EXCLUDE: sources, tests among them, that
+# belong to another target.
 function(whet_folder name)
   cmake_parse_arguments(ARG "NO_EXCEPTIONS;SMALL" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
+  foreach(pattern ${ARG_EXCLUDE})
+    list(FILTER sources EXCLUDE REGEX "${pattern}")
+  endforeach()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
   list(FILTER fuzzers INCLUDE REGEX "_fuzz\\.cc$")
   list(FILTER sources EXCLUDE REGEX "_(test|fuzz|bench)\\.cc$")
-  foreach(pattern ${ARG_EXCLUDE})
-    list(FILTER sources EXCLUDE REGEX "${pattern}")
-  endforeach()
   list(TRANSFORM ARG_DEPS PREPEND whet_)
 
   add_library(whet_${name} STATIC ${sources})

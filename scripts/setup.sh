@@ -12,6 +12,7 @@ build=(
   nlohmann-json3-dev libcli11-dev
   libpng-dev libjpeg-dev zlib1g-dev
   libsndfile1-dev libsamplerate0-dev libzip-dev
+  libcurl4-openssl-dev libsodium-dev libssl-dev
 )
 fetch=(
   nodejs npm ca-certificates
