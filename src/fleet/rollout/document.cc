@@ -1,0 +1,198 @@
+#include "fleet/rollout/document.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "fleet/rollout/cohort.h"
+#include "fleet/telemetry/report.h"
+#include "fleet/telemetry/strict_json.h"
+
+namespace whet::fleet {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kMaxDepth = 8;
+constexpr int kFormat = 1;
+constexpr int64_t kYearSeconds = int64_t{366} * 24 * 3600;
+constexpr std::array<std::string_view, 4> kStateNames = {"running", "paused", "done", "rolled-back"};
+
+// Reads the members of an object and keeps the first error.
+class Members {
+ public:
+  Members(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
+    if (!object.is_object()) Fail("is not an object");
+  }
+
+  const Json* Find(const char* key) const {
+    if (!object_.is_object()) return nullptr;
+    const auto found = object_.find(key);
+    return found == object_.end() || found->is_null() ? nullptr : &*found;
+  }
+  std::string Text(const char* key, bool (*valid)(std::string_view)) {
+    const Json* value = Find(key);
+    if (value == nullptr || !value->is_string() || !valid(value->get_ref<const std::string&>())) {
+      Fail(Format("'%s' is missing or not valid", key));
+      return {};
+    }
+    return value->get<std::string>();
+  }
+  // A whole number in [0, most]; `absent` if it is not there.
+  uint64_t Whole(const char* key, uint64_t absent, uint64_t most) {
+    const Json* value = Find(key);
+    if (value == nullptr) return absent;
+    if (!value->is_number_unsigned() || value->get<uint64_t>() > most) {
+      Fail(Format("'%s' is not a whole number from 0 to %llu", key, static_cast<unsigned long long>(most)));
+      return absent;
+    }
+    return value->get<uint64_t>();
+  }
+  void Fail(const std::string& what) {
+    if (status_.ok()) status_ = Error(Code::kBadFile, "%s: %s", where_.c_str(), what.c_str());
+  }
+  Status TakeStatus() { return std::move(status_); }
+
+ private:
+  const Json& object_;
+  std::string where_;
+  Status status_;
+};
+
+bool IsTime(std::string_view text) { return ParseTime(text).has_value(); }
+
+Result<ReleaseName> ReadRelease(const Json& json, const char* name) {
+  Members members(json, std::string("the rollout document's ") + name);
+  ReleaseName release;
+  release.version = members.Text("version", IsVersion);
+  release.release_sha256 = members.Text("release_sha256", IsSha256Hex);
+  WHET_RETURN_IF_ERROR(members.TakeStatus());
+  return release;
+}
+
+Json ReleaseJson(const ReleaseName& release) {
+  return {{"version", release.version}, {"release_sha256", release.release_sha256}};
+}
+
+}  // namespace
+
+std::string_view RolloutStateName(RolloutState state) { return kStateNames[static_cast<size_t>(state)]; }
+
+std::optional<RolloutState> RolloutStateOf(std::string_view name) {
+  const auto found = std::ranges::find(kStateNames, name);
+  if (found == kStateNames.end()) return std::nullopt;
+  return static_cast<RolloutState>(found - kStateNames.begin());
+}
+
+bool IsRolloutId(std::string_view text) {
+  return text.size() >= 16 && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
+           return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+         });
+}
+
+bool IsSha256Hex(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9'); });
+}
+
+std::string PrintTime(int64_t unix_s) {
+  using namespace std::chrono;
+  constexpr int64_t kLast = 253402300799;  // the end of the year 9999
+  const sys_seconds time{seconds(std::clamp<int64_t>(unix_s, 0, kLast))};
+  const auto day = floor<days>(time);
+  const year_month_day date(day);
+  const hh_mm_ss clock(time - day);
+  return Format("%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
+                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
+                static_cast<int>(clock.seconds().count()));
+}
+
+std::optional<int64_t> ParseTime(std::string_view text) {
+  using namespace std::chrono;
+  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
+  if (text.size() != kForm.size()) return std::nullopt;
+  for (size_t i = 0; i < kForm.size(); ++i) {
+    const bool digit = text[i] >= '0' && text[i] <= '9';
+    if (kForm[i] == '0' ? !digit : text[i] != kForm[i]) return std::nullopt;
+  }
+  const auto number = [&](size_t begin, size_t length) {
+    int value = 0;
+    for (const char c : text.substr(begin, length)) value = value * 10 + (c - '0');
+    return value;
+  };
+  const year_month_day date(year(number(0, 4)), month(static_cast<unsigned>(number(5, 2))),
+                            day(static_cast<unsigned>(number(8, 2))));
+  const int hour = number(11, 2);
+  const int minute = number(14, 2);
+  const int second = number(17, 2);
+  if (!date.ok() || date.year() < year(1970) || hour > 23 || minute > 59 || second > 59) return std::nullopt;
+  return sys_seconds(sys_days(date)).time_since_epoch().count() + hour * 3600 + minute * 60 + second;
+}
+
+const ReleaseName& ReleaseFor(const RolloutDocument& document, std::string_view device) {
+  if (!document.candidate) return document.stable;
+  switch (document.state) {
+    case RolloutState::kRunning:
+    case RolloutState::kPaused:
+      return InCohort(document.rollout, device, document.percent) ? *document.candidate : document.stable;
+    case RolloutState::kDone: return *document.candidate;
+    case RolloutState::kRolledBack: return document.stable;
+  }
+  return document.stable;
+}
+
+std::string PrintRolloutDocument(const RolloutDocument& document) {
+  const Json json = {{"format", kFormat},
+                     {"channel", document.channel},
+                     {"family", document.family},
+                     {"rollout", document.rollout},
+                     {"state", std::string(RolloutStateName(document.state))},
+                     {"stable", ReleaseJson(document.stable)},
+                     {"candidate", document.candidate ? ReleaseJson(*document.candidate) : Json(nullptr)},
+                     {"percent", document.percent},
+                     {"shadow_s", document.shadow_s},
+                     {"trial_s", document.trial_s},
+                     {"sequence", document.sequence},
+                     {"updated", document.updated}};
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+Result<RolloutDocument> ParseRolloutDocument(std::string_view text) {
+  WHET_ASSIGN_OR_RETURN(const Json json,
+                        ParseStrictJson(text, kMaxDocumentBytes, kMaxDepth, "the rollout document"));
+  Members members(json, "the rollout document");
+  if (members.Whole("format", 0, UINT64_MAX) != kFormat) {
+    members.Fail("'format' is not 1; a newer version of Whet may read it");
+  }
+  RolloutDocument document;
+  document.channel = members.Text("channel", IsFamily);
+  document.family = members.Text("family", IsFamily);
+  document.rollout = members.Text("rollout", IsRolloutId);
+  const std::string state =
+      members.Text("state", [](std::string_view name) { return RolloutStateOf(name).has_value(); });
+  document.updated = members.Text("updated", IsTime);
+  document.shadow_s = static_cast<int64_t>(members.Whole("shadow_s", 0, kYearSeconds));
+  document.trial_s = static_cast<int64_t>(members.Whole("trial_s", 600, kYearSeconds));
+  document.sequence = members.Whole("sequence", 0, INT64_MAX);
+  const Json* percent = members.Find("percent");
+  if (percent == nullptr || !percent->is_number()) {
+    members.Fail("'percent' is missing or not a number");
+  } else {
+    document.percent = percent->get<double>();
+    if (!(document.percent >= 0 && document.percent <= 100)) members.Fail("'percent' is not from 0 to 100");
+  }
+  const Json* stable = members.Find("stable");
+  if (stable == nullptr) members.Fail("'stable' is missing");
+  WHET_RETURN_IF_ERROR(members.TakeStatus());
+  document.state = *RolloutStateOf(state);
+  WHET_ASSIGN_OR_RETURN(document.stable, ReadRelease(*stable, "stable"));
+  if (const Json* candidate = members.Find("candidate")) {
+    WHET_ASSIGN_OR_RETURN(document.candidate, ReadRelease(*candidate, "candidate"));
+  }
+  return document;
+}
+
+}  // namespace whet::fleet
