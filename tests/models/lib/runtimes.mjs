@@ -10,8 +10,13 @@ export class Onnx {
   constructor(runtimes) {
     this.ort = createRequire(path.join(runtimes, 'package.json'))('onnxruntime-node');
   }
-  async load(file) {
-    const session = await this.ort.InferenceSession.create(file, { graphOptimizationLevel: 'all', logSeverityLevel: 3 });
+  // On processors without VNNI, ONNX Runtime adds products of bytes in 16 bits, which saturates, and its answers depend
+  // on the machine. `exactProducts` forbids it; only for graphs of 8-bit activations, since ONNX Runtime makes of some
+  // other quantized graphs what it then refuses.
+  async load(file, { exactProducts = false } = {}) {
+    const session = await this.ort.InferenceSession.create(file, {
+      graphOptimizationLevel: 'all', logSeverityLevel: 3,
+      ...(exactProducts && { extra: { session: { x64quantprecision: '1' } } }) });
     return {
       run: async (inputs) => {
         const feeds = {};
