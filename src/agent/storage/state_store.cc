@@ -34,12 +34,14 @@ Result<StateStore> StateStore::Open(FileSystem& files, const std::string& folder
 Status StateStore::Save(FamilyState next) {
   next.sequence = ++highest_sequence_;
   const int record = durable_ == 0 ? 1 : 0;
+  certain_ = false;
   {
     WHET_ASSIGN_OR_RETURN(const std::unique_ptr<WritableFile> file, files_->Create(PathOf(record)));
     WHET_RETURN_IF_ERROR(file->Write(EncodeRecord(next)));
     WHET_RETURN_IF_ERROR(file->Sync());
   }
   WHET_RETURN_IF_ERROR(files_->SyncFolder(folder_));
+  certain_ = true;
   durable_ = record;
   state_ = std::move(next);
   return {};

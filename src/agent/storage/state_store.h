@@ -23,6 +23,10 @@ class StateStore {
   // state may be the one found after a restart, and state() is the old one.
   Status Save(FamilyState next);
 
+  // False after a Save that failed: a restart may find what it was to write. Files that either state relies
+  // on must not be touched before another Save succeeded.
+  bool certain() const { return certain_; }
+
  private:
   StateStore(FileSystem& files, std::string folder) : files_(&files), folder_(std::move(folder)) {}
   std::string PathOf(int record) const { return folder_ + (record == 0 ? "/active.0" : "/active.1"); }
@@ -31,7 +35,8 @@ class StateStore {
   std::string folder_;
   FamilyState state_;
   uint64_t highest_sequence_ = 0;  // that may be on disk, of a failed Save too
-  int durable_ = -1;               // the record that holds state_; the other one is the next to be written
+  bool certain_ = true;
+  int durable_ = -1;  // the record that holds state_; the other one is the next to be written
 };
 
 }  // namespace whet::agent
