@@ -97,7 +97,6 @@ class OnnxGraphImporter {
 
   void RemoveUnusedSequences(Graph& graph, const std::unordered_set<const Value*>& given_out);
   Status KeepOutputNames(const onnx::GraphProto& proto, Scope& scope);
-  void SettleNames();
 
   onnx::ModelProto& model_;
   OnnxTensorReader& tensors_;
