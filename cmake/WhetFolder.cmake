@@ -1,16 +1,19 @@
-# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [DEPS folder…] [LIBS target…] [EXCLUDE regex…])
+# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [DEPS folder…] [LIBS target…] [EXCLUDE regex…] [ONLY regex])
 #
 # Makes the static library whet_NAME of every .cc below the calling folder, and, when tests are built, one
 # test program whet_NAME_test of every *_test.cc. Of each *_fuzz.cc it makes a libFuzzer program when those are
 # built, and for the tests a program that replays the inputs saved in tests/fuzz/corpus/NAME.
 # DEPS are folders of this project, LIBS are other CMake targets; both are public. EXCLUDE: sources, tests among them, that
-# belong to another target.
+# belong to another target. ONLY: the sources that do belong to this one.
 function(whet_folder name)
-  cmake_parse_arguments(ARG "NO_EXCEPTIONS;SMALL" "" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "NO_EXCEPTIONS;SMALL" "ONLY" "DEPS;LIBS;EXCLUDE" ${ARGN})
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(pattern ${ARG_EXCLUDE})
     list(FILTER sources EXCLUDE REGEX "${pattern}")
   endforeach()
+  if(ARG_ONLY)
+    list(FILTER sources INCLUDE REGEX "${ARG_ONLY}")
+  endif()
   set(tests ${sources})
   set(fuzzers ${sources})
   list(FILTER tests INCLUDE REGEX "_test\\.cc$")
