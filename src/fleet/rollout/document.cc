@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "fleet/rollout/cohort.h"
+#include "fleet/rollout/json_members.h"
 #include "fleet/telemetry/report.h"
 #include "fleet/telemetry/strict_json.h"
 
@@ -19,47 +19,6 @@ constexpr int kMaxDepth = 8;
 constexpr int kFormat = 1;
 constexpr int64_t kYearSeconds = int64_t{366} * 24 * 3600;
 constexpr std::array<std::string_view, 4> kStateNames = {"running", "paused", "done", "rolled-back"};
-
-// Reads the members of an object and keeps the first error.
-class Members {
- public:
-  Members(const Json& object, std::string where) : object_(object), where_(std::move(where)) {
-    if (!object.is_object()) Fail("is not an object");
-  }
-
-  const Json* Find(const char* key) const {
-    if (!object_.is_object()) return nullptr;
-    const auto found = object_.find(key);
-    return found == object_.end() || found->is_null() ? nullptr : &*found;
-  }
-  std::string Text(const char* key, bool (*valid)(std::string_view)) {
-    const Json* value = Find(key);
-    if (value == nullptr || !value->is_string() || !valid(value->get_ref<const std::string&>())) {
-      Fail(Format("'%s' is missing or not valid", key));
-      return {};
-    }
-    return value->get<std::string>();
-  }
-  // A whole number in [0, most]; `absent` if it is not there.
-  uint64_t Whole(const char* key, uint64_t absent, uint64_t most) {
-    const Json* value = Find(key);
-    if (value == nullptr) return absent;
-    if (!value->is_number_unsigned() || value->get<uint64_t>() > most) {
-      Fail(Format("'%s' is not a whole number from 0 to %llu", key, static_cast<unsigned long long>(most)));
-      return absent;
-    }
-    return value->get<uint64_t>();
-  }
-  void Fail(const std::string& what) {
-    if (status_.ok()) status_ = Error(Code::kBadFile, "%s: %s", where_.c_str(), what.c_str());
-  }
-  Status TakeStatus() { return std::move(status_); }
-
- private:
-  const Json& object_;
-  std::string where_;
-  Status status_;
-};
 
 bool IsTime(std::string_view text) { return ParseTime(text).has_value(); }
 
@@ -174,16 +133,11 @@ Result<RolloutDocument> ParseRolloutDocument(std::string_view text) {
   const std::string state =
       members.Text("state", [](std::string_view name) { return RolloutStateOf(name).has_value(); });
   document.updated = members.Text("updated", IsTime);
-  document.shadow_s = static_cast<int64_t>(members.Whole("shadow_s", 0, kYearSeconds));
-  document.trial_s = static_cast<int64_t>(members.Whole("trial_s", 600, kYearSeconds));
+  document.shadow_s = members.Seconds("shadow_s", 0, kYearSeconds);
+  document.trial_s = members.Seconds("trial_s", 600, kYearSeconds);
   document.sequence = members.Whole("sequence", 0, INT64_MAX);
-  const Json* percent = members.Find("percent");
-  if (percent == nullptr || !percent->is_number()) {
-    members.Fail("'percent' is missing or not a number");
-  } else {
-    document.percent = percent->get<double>();
-    if (!(document.percent >= 0 && document.percent <= 100)) members.Fail("'percent' is not from 0 to 100");
-  }
+  if (members.Find("percent") == nullptr) members.Fail("'percent' is missing");
+  document.percent = members.Number("percent", 0, 0, 100);
   const Json* stable = members.Find("stable");
   if (stable == nullptr) members.Fail("'stable' is missing");
   WHET_RETURN_IF_ERROR(members.TakeStatus());
