@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <iterator>
 #include <limits>
 #include <numbers>
 
@@ -10,19 +12,37 @@ namespace {
 
 constexpr double kNone = -std::numeric_limits<double>::infinity();
 
-// log of the mean of the binomial likelihood ratios of `points` rates, from rate * first by factors of
-// `step`.
-double LogMixture(double failures, double tries, double rate, const double* rates, int points) {
-  double logs[64];
-  double largest = kNone;
-  for (int i = 0; i < points; ++i) {
-    logs[i] =
-        failures * std::log(rates[i] / rate) + (tries - failures) * std::log((1 - rates[i]) / (1 - rate));
-    largest = std::max(largest, logs[i]);
-  }
+// log(mean(exp(logs)))
+double LogMean(const double* logs, size_t count) {
+  const double largest = *std::max_element(logs, logs + count);
+  if (!(largest > kNone)) return kNone;
   double sum = 0;
-  for (int i = 0; i < points; ++i) sum += std::exp(logs[i] - largest);
-  return largest + std::log(sum / points);
+  for (size_t i = 0; i < count; ++i) sum += std::exp(logs[i] - largest);
+  return largest + std::log(sum / static_cast<double>(count));
+}
+
+// The likelihood ratio of an effect half-normally distributed with the scale tau against none:
+// 2 sqrt(variance / total) exp(z^2 / 2) Phi(z) with total = variance + tau^2.
+double LogHalfNormalMixture(double effect, double variance, double tau) {
+  const double total = variance + tau * tau;
+  const double z = effect * tau / std::sqrt(variance * total);
+  const double phi = 0.5 * std::erfc(-z / std::numbers::sqrt2);
+  if (!(phi > 0)) return kNone;
+  return std::numbers::ln2 + 0.5 * std::log(variance / total) + z * z / 2 + std::log(phi);
+}
+
+// Rates whose odds are those of `rate` times 1.3 to 1000 (or divided by them).
+constexpr size_t kRates = 24;
+double LogRateMixture(double failures, double tries, double rate, bool above) {
+  if (!(tries > 0)) return kNone;
+  double logs[kRates];
+  for (size_t i = 0; i < kRates; ++i) {
+    const double factor = 1.3 * std::pow(1000 / 1.3, static_cast<double>(i) / (kRates - 1));
+    const double odds = rate / (1 - rate) * (above ? factor : 1 / factor);
+    const double other = odds / (1 + odds);
+    logs[i] = failures * std::log(other / rate) + (tries - failures) * std::log((1 - other) / (1 - rate));
+  }
+  return LogMean(logs, kRates);
 }
 
 }  // namespace
@@ -30,12 +50,12 @@ double LogMixture(double failures, double tries, double rate, const double* rate
 double LogEvidenceAbove(const Estimate& estimate, double bound, double tau) {
   const double variance = estimate.standard_error * estimate.standard_error;
   if (!(variance > 0) || !std::isfinite(estimate.value) || !(tau > 0)) return kNone;
-  const double total = variance + tau * tau;
-  const double z = (estimate.value - bound) * tau / std::sqrt(variance * total);
-  // 2 sqrt(variance / total) exp(z^2 / 2) Phi(z)
-  const double phi = 0.5 * std::erfc(-z / std::numbers::sqrt2);
-  if (!(phi > 0)) return kNone;
-  return std::numbers::ln2 + 0.5 * std::log(variance / total) + z * z / 2 + std::log(phi);
+  constexpr double kScales[] = {1, 4, 16};
+  double logs[std::size(kScales)];
+  for (size_t i = 0; i < std::size(kScales); ++i) {
+    logs[i] = LogHalfNormalMixture(estimate.value - bound, variance, tau * kScales[i]);
+  }
+  return LogMean(logs, std::size(kScales));
 }
 
 double LogEvidenceBelow(const Estimate& estimate, double bound, double tau) {
@@ -43,28 +63,11 @@ double LogEvidenceBelow(const Estimate& estimate, double bound, double tau) {
 }
 
 double LogEvidenceRateAbove(double failures, double tries, double rate) {
-  if (!(tries > 0)) return kNone;
-  // From a little above the bound to certainty: the odds of failing grow by a factor of 1.3 to 1000.
-  constexpr int kPoints = 24;
-  double rates[kPoints];
-  for (int i = 0; i < kPoints; ++i) {
-    const double odds =
-        rate / (1 - rate) * std::exp(std::log(1.3) + (std::log(1000.0) - std::log(1.3)) * i / (kPoints - 1));
-    rates[i] = odds / (1 + odds);
-  }
-  return LogMixture(failures, tries, rate, rates, kPoints);
+  return LogRateMixture(failures, tries, rate, true);
 }
 
 double LogEvidenceRateBelow(double failures, double tries, double rate) {
-  if (!(tries > 0)) return kNone;
-  constexpr int kPoints = 16;
-  double rates[kPoints];
-  for (int i = 0; i < kPoints; ++i) {
-    const double odds =
-        rate / (1 - rate) / std::exp(std::log(1.3) + (std::log(1000.0) - std::log(1.3)) * i / (kPoints - 1));
-    rates[i] = odds / (1 + odds);
-  }
-  return LogMixture(failures, tries, rate, rates, kPoints);
+  return LogRateMixture(failures, tries, rate, false);
 }
 
 double AlwaysValidP(double log_evidence) { return log_evidence <= 0 ? 1 : std::exp(-log_evidence); }

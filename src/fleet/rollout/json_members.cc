@@ -28,7 +28,10 @@ std::string Members::Text(const char* key, bool (*valid)(std::string_view)) {
 uint64_t Members::Whole(const char* key, uint64_t absent, uint64_t most) {
   const Json* value = Find(key);
   if (value == nullptr) return absent;
-  if (!value->is_number_unsigned() || value->get<uint64_t>() > most) {
+  // Parsed numbers of at least zero are unsigned; those that a program put in need not be.
+  const bool whole =
+      value->is_number_unsigned() || (value->is_number_integer() && value->get<int64_t>() >= 0);
+  if (!whole || value->get<uint64_t>() > most) {
     Fail(Format("'%s' is not a whole number from 0 to %llu", key, static_cast<unsigned long long>(most)));
     return absent;
   }
