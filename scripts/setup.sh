@@ -13,14 +13,14 @@ build=(
   libpng-dev libjpeg-dev zlib1g-dev
   libsndfile1-dev libsamplerate0-dev libzip-dev
   libcurl4-openssl-dev libsodium-dev libssl-dev
-  libmicrohttpd-dev libsqlite3-dev
+  libmicrohttpd-dev libpq-dev libsqlite3-dev
 )
 fetch=(
   nodejs npm ca-certificates
 )
 test=(
   git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist
-  clang-format-19 openssl
+  clang-format-19 openssl postgresql
 )
 lint=(
   clang-tidy-19
