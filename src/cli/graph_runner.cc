@@ -1,6 +1,7 @@
 #include "cli/graph_runner.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "measure/latency.h"
@@ -82,6 +83,7 @@ struct Contender {
   std::unique_ptr<Executor> executor;
   Session* session = nullptr;
   std::vector<double> milliseconds;
+  std::vector<std::vector<double>> steps;  // of each, its profiled runs
 
   Status Prepare(const Graph& graph, const ExecutorOptions& options, const quantize::Inputs& inputs) {
     executor = std::make_unique<Executor>(Hand(graph.Clone()), options);
@@ -103,14 +105,25 @@ struct Contender {
     return {};
   }
 
-  GraphRunner::Times Times(size_t profiled_runs) const {
+  // One run with each step timed.
+  Status Profile() {
+    if (session == nullptr) return {};
+    session->EnableProfile(true);
+    WHET_RETURN_IF_ERROR(session->Run());
+    const std::span<const int64_t> nanoseconds = session->step_nanoseconds();
+    steps.resize(nanoseconds.size());
+    for (size_t i = 0; i < steps.size(); ++i) steps[i].push_back(static_cast<double>(nanoseconds[i]) * 1e-6);
+    session->EnableProfile(false);
+    return {};
+  }
+
+  GraphRunner::Times Times() const {
     GraphRunner::Times times;
     if (session == nullptr) return times;
     times.p50 = Summarize(milliseconds).p50;
-    const std::span<const int64_t> nanoseconds = session->step_nanoseconds();
-    for (size_t i = 0; i < session->plan().steps.size() && i < nanoseconds.size(); ++i) {
-      times.nodes[session->plan().steps[i].node] +=
-          static_cast<double>(nanoseconds[i]) * 1e-6 / static_cast<double>(profiled_runs);
+    times.runs = milliseconds;
+    for (size_t i = 0; i < session->plan().steps.size() && i < steps.size(); ++i) {
+      times.nodes[session->plan().steps[i].node] += Summarize(steps[i]).p50;
     }
     return times;
   }
@@ -127,26 +140,34 @@ Result<std::unique_ptr<quantize::RunnableModel>> GraphRunner::Prepare(std::uniqu
   return std::unique_ptr<quantize::RunnableModel>(new PreparedGraph(std::move(graph), options_));
 }
 
-Result<std::pair<GraphRunner::Times, GraphRunner::Times>> GraphRunner::MeasureBoth(
-    const Graph& first, const Graph& second, const quantize::Inputs& inputs, double seconds) {
-  Contender contenders[2];
-  WHET_RETURN_IF_ERROR(contenders[0].Prepare(first, options_, inputs));
-  WHET_RETURN_IF_ERROR(contenders[1].Prepare(second, options_, inputs));
+bool GraphRunner::Times::ClearlyFasterThan(const Times& other) const {
+  const size_t pairs = std::min(runs.size(), other.runs.size());
+  size_t wins = 0;
+  for (size_t i = 0; i < pairs; ++i) wins += runs[i] < other.runs[i] ? 1 : 0;
+  const auto n = static_cast<double>(pairs);
+  return static_cast<double>(wins) > n / 2 + 1.5 * std::sqrt(n) && p50 < other.p50;
+}
+
+Result<std::vector<GraphRunner::Times>> GraphRunner::Measure(std::span<const Graph* const> graphs,
+                                                             const quantize::Inputs& inputs, double seconds) {
+  std::vector<Contender> contenders(graphs.size());
+  for (size_t i = 0; i < graphs.size(); ++i) {
+    WHET_RETURN_IF_ERROR(contenders[i].Prepare(*graphs[i], options_, inputs));
+  }
   constexpr size_t kFewest = 5;
   const int64_t end = NowNanoseconds() + static_cast<int64_t>(seconds * 1e9);
   for (size_t run = 0; run < kFewest || NowNanoseconds() < end; ++run) {
     for (Contender& contender : contenders) WHET_RETURN_IF_ERROR(contender.Run());
   }
-  constexpr size_t kProfiled = 5;
-  for (Contender& contender : contenders) {
-    if (contender.session != nullptr) contender.session->EnableProfile(true);
+  // As long again, but not more than a median needs.
+  constexpr size_t kMostProfiled = 25;
+  const int64_t profile_end = NowNanoseconds() + static_cast<int64_t>(seconds * 1e9);
+  for (size_t run = 0; run < kFewest || (run < kMostProfiled && NowNanoseconds() < profile_end); ++run) {
+    for (Contender& contender : contenders) WHET_RETURN_IF_ERROR(contender.Profile());
   }
-  for (size_t run = 0; run < kProfiled; ++run) {
-    for (Contender& contender : contenders) {
-      if (contender.session != nullptr) WHET_RETURN_IF_ERROR(contender.session->Run());
-    }
-  }
-  return std::pair(contenders[0].Times(kProfiled), contenders[1].Times(kProfiled));
+  std::vector<Times> times;
+  for (const Contender& contender : contenders) times.push_back(contender.Times());
+  return times;
 }
 
 }  // namespace whet::cli

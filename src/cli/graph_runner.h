@@ -3,7 +3,9 @@
 
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "api/executor.h"
 #include "quantize/runner.h"
@@ -17,15 +19,19 @@ class GraphRunner final : public quantize::ModelRunner {
 
   Result<std::unique_ptr<quantize::RunnableModel>> Prepare(std::unique_ptr<Graph> graph) override;
 
-  // Latency of whole runs, and of each node by its name, in milliseconds.
+  // Of a Graph, in milliseconds; empty where no Plan can be made of it.
   struct Times {
     double p50 = 0;
-    std::map<std::string, double> nodes;
+    std::vector<double> runs;             // one after the other
+    std::map<std::string, double> nodes;  // the median time of each node, by its name
+
+    // In so many of the runs that were made in turns that it is no accident (three standard deviations of the
+    // sign test), this Graph was the faster one.
+    bool ClearlyFasterThan(const Times& other) const;
   };
-  // Runs two Graphs in turns, so that whatever else the machine does befalls both alike. Zeros for a Graph
-  // that no Plan can be made of.
-  Result<std::pair<Times, Times>> MeasureBoth(const Graph& first, const Graph& second,
-                                              const quantize::Inputs& inputs, double seconds);
+  // Runs the Graphs in turns, so that whatever else the machine does befalls all alike.
+  Result<std::vector<Times>> Measure(std::span<const Graph* const> graphs, const quantize::Inputs& inputs,
+                                     double seconds);
 
  private:
   ExecutorOptions options_;

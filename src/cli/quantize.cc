@@ -13,6 +13,7 @@
 #include "cli/load_model.h"
 #include "cli/model_inputs.h"
 #include "cli/quantize_report.h"
+#include "cli/quantize_search.h"
 #include "cli/sample_files.h"
 #include "export/onnx/onnx_export.h"
 #include "measure/latency.h"
@@ -67,7 +68,9 @@ class QuantizeCommand final : public Command {
     return "  whet quantize model.onnx -o model-int8.whet --data photos/\n"
            "  whet quantize model.onnx -o model-int8.whet --data photos/ --html report.html --keep-float "
            "'*/head/*'\n"
-           "  whet quantize model.onnx -o model-int4.whet --scheme weight4 --group 32";
+           "  whet quantize model.onnx -o model-int4.whet --scheme weight4 --group 32\n"
+           "  whet quantize model.onnx -o model-int8.whet --data train/ --max-drop 0.5 --eval test/ --metric "
+           "top1";
   }
 
   void Define(CLI::App& app) override {
@@ -77,11 +80,16 @@ class QuantizeCommand final : public Command {
         ->type_name("FILE");
     DefineScheme(app);
     DefineCalibration(app);
+    DefineBound(app);
     app.add_option("--html", html_, "Write the report as a page with charts")->type_name("FILE");
     app.add_flag("--all", all_, "Show every layer, not only the worst");
     app.add_option("--compare", compare_, "Samples on which the layers are compared with the float model")
         ->check(CLI::Range(0, 1000000))
         ->capture_default_str();
+    app.add_flag(
+        "--keep-slow", keep_slow_,
+        "Quantize layers that this machine computes faster in float, too; without it (and with --convention "
+        "onnx) they are measured and left float");
     app.add_option("--seconds", seconds_, "How long latency is measured; 0 does not")
         ->check(CLI::Range(0.0, 3600.0))
         ->capture_default_str();
@@ -91,8 +99,9 @@ class QuantizeCommand final : public Command {
 
   Status Run(Console& console) override {
     const int64_t start = NowNanoseconds();
-    WHET_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(model_));
-    const Graph& graph = *model.graph;
+    WHET_ASSIGN_OR_RETURN(LoadedModel model, LoadModel(model_));
+    const std::shared_ptr<const Graph> shared = std::move(model.graph);
+    const Graph& graph = *shared;
     std::unique_ptr<quantize::SampleSource> samples;
     if (!samples_.data.empty()) {
       auto opened = OpenSamples(graph, samples_);
@@ -104,15 +113,38 @@ class QuantizeCommand final : public Command {
     auto quantizer = quantize::Quantizer::Create(graph, Options(bars.Function()), runner, samples.get());
     if (!quantizer.ok()) return quantizer.TakeStatus().At(model_);
     WHET_RETURN_IF_ERROR(PrepareCalibration(*quantizer, samples.get()));
-    auto built = quantizer->Build();
+    QuantizeReport report;
+    std::unique_ptr<quantize::SampleSource> stand_in;
+    if (samples == nullptr) {
+      // Latency does not depend on the values, and the errors are better than none.
+      SampleArguments random = samples_;
+      random.data = "random";
+      auto opened = OpenSamples(quantizer->prepared(), random);
+      if (!opened.ok()) return opened.TakeStatus().At(model_);
+      stand_in = std::move(*opened);
+    }
+    quantize::SampleSource& measured = samples != nullptr ? *samples : *stand_in;
+    PrecisionSearch search(shared, *quantizer, runner, measured, samples_.inputs,
+                           ToExecutorOptions(engine_, model_), bars.Function());
+    if (seconds_ > 0 && !keep_slow_ && scheme_.convention == Convention::kOnnx) {
+      Status status = search.LeaveSlowFloat(seconds_, &report);
+      if (!status.ok()) return std::move(status).At(model_);
+    }
+    if (bound_.max_drop >= 0) {
+      Status status = search.Hold(bound_, seconds_, &report);
+      if (!status.ok()) return std::move(status).At(model_);
+    }
+    auto built = quantizer->Build(search.scheme(), true);
     if (!built.ok()) return built.TakeStatus().At(model_);
 
-    QuantizeReport report;
-    report.notes = quantizer->notes();
+    report.notes.insert(report.notes.begin(), quantizer->notes().begin(), quantizer->notes().end());
     report.warnings = built->warnings;
     AddDataWarnings(quantizer->NeedsCalibration(), &report);
     WHET_RETURN_IF_ERROR(Save(*built->graph));
-    Status status = Measure(*quantizer, *built, runner, samples.get(), bars, &report);
+    if (stand_in != nullptr) {
+      report.warnings.push_back("no --data was given: errors and latency are those on random inputs");
+    }
+    Status status = Measure(*quantizer, *built, runner, measured, bars, &report);
     if (!status.ok()) return std::move(status).At(model_);
     report.model = model_;
     report.output = output_;
@@ -246,6 +278,38 @@ class QuantizeCommand final : public Command {
         ->group("Calibration");
   }
 
+  void DefineBound(CLI::App& app) {
+    auto* drop =
+        app.add_option(
+               "--max-drop", bound_.max_drop,
+               "The metric may lose so many points (hundredths of a fraction, else the metric's own unit); "
+               "layers become more exact until it holds, those first that cost least latency")
+            ->type_name("POINTS")
+            ->check(CLI::NonNegativeNumber)
+            ->group("Bound");
+    auto* data = app.add_option("--eval", bound_.data,
+                                "The data set that --max-drop is measured on (docs/evaluation.md)")
+                     ->type_name("PATH")
+                     ->group("Bound");
+    auto* metric =
+        app.add_option("--metric", bound_.metric, "What is measured on it; whet eval --help lists them")
+            ->type_name("NAME")
+            ->group("Bound");
+    app.add_option("--eval-limit", bound_.limit, "Only so many of its samples")
+        ->type_name("N")
+        ->group("Bound");
+    app.add_option("--eval-split", bound_.split,
+                   "Part of a set that has parts: train or test (default: test)")
+        ->type_name("NAME")
+        ->group("Bound");
+    app.add_option("--eval-output", bound_.output, "The output that counts (default: told by its shape)")
+        ->type_name("NAME")
+        ->group("Bound");
+    drop->needs(data)->needs(metric);
+    data->needs(drop);
+    metric->needs(drop);
+  }
+
   template <typename T>
   static T Parsed(const char* flag, Result<T> result) {
     if (!result.ok()) throw CLI::ValidationError(flag, result.status().ToString());
@@ -296,20 +360,9 @@ class QuantizeCommand final : public Command {
   }
 
   Status Measure(quantize::Quantizer& quantizer, const quantize::QuantizedGraph& built, GraphRunner& runner,
-                 quantize::SampleSource* samples, ProgressBars& bars, QuantizeReport* report) {
+                 quantize::SampleSource& samples, ProgressBars& bars, QuantizeReport* report) {
     quantize::Comparison comparison;
-    std::pair<GraphRunner::Times, GraphRunner::Times> times;
-    std::unique_ptr<quantize::SampleSource> stand_in;
-    if (samples == nullptr) {
-      // Latency does not depend on the values, and the errors are better than none.
-      SampleArguments random = samples_;
-      random.data = "random";
-      auto opened = OpenSamples(quantizer.prepared(), random);
-      if (!opened.ok()) return opened.TakeStatus();
-      stand_in = std::move(*opened);
-      samples = stand_in.get();
-      report->warnings.push_back("no --data was given: errors and latency are those on random inputs");
-    }
+    std::vector<GraphRunner::Times> times(2);
     if (compare_ > 0) {
       quantize::ComparisonOptions options;
       options.samples = compare_;
@@ -317,18 +370,21 @@ class QuantizeCommand final : public Command {
       const quantize::Calibration* calibration =
           quantizer.calibration() ? &*quantizer.calibration() : nullptr;
       WHET_ASSIGN_OR_RETURN(
-          comparison, quantize::Compare(quantizer.prepared(), built, calibration, runner, *samples, options));
+          comparison, quantize::Compare(quantizer.prepared(), built, calibration, runner, samples, options));
     }
     if (seconds_ > 0) {
-      WHET_ASSIGN_OR_RETURN(const auto runs, samples->Load(0));
+      WHET_ASSIGN_OR_RETURN(const auto runs, samples.Load(0));
       if (!runs.empty()) {
-        WHET_ASSIGN_OR_RETURN(times,
-                              runner.MeasureBoth(quantizer.prepared(), *built.graph, runs[0], seconds_));
+        const Graph* graphs[] = {&quantizer.prepared(), built.graph.get()};
+        WHET_ASSIGN_OR_RETURN(times, runner.Measure(graphs, runs[0], seconds_));
       }
     }
-    report->AddLayers(built.layers, comparison, times.first, times.second);
-    report->float_ms = times.first.p50;
-    report->quantized_ms = times.second.p50;
+    report->AddLayers(built.layers, comparison, times[0], times[1]);
+    report->float_ms = times[0].p50;
+    report->quantized_ms = times[1].p50;
+    if (times[0].ClearlyFasterThan(times[1]) && report->quantized_ms > report->float_ms * 1.02) {
+      report->warnings.push_back("the quantized model is slower than the float one on this machine");
+    }
     const ExecutorOptions engine = ToExecutorOptions(engine_, model_);
     report->threads = engine.threads.threads;
     report->isa = std::string(IsaName(engine.isa));
@@ -341,6 +397,8 @@ class QuantizeCommand final : public Command {
   SampleArguments samples_;
   std::string calibration_;
   std::set<std::string> without_;
+  QualityBound bound_{.max_drop = -1, .data = {}, .metric = {}, .split = {}, .output = {}, .limit = 0};
+  bool keep_slow_ = false;
   std::string html_;
   bool all_ = false;
   size_t compare_ = 16;

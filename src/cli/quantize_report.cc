@@ -73,6 +73,14 @@ std::string ReportText(const QuantizeReport& report, size_t worst) {
                    report.quantized_ms <= report.float_ms ? "faster" : "slower", report.threads,
                    report.threads == 1 ? "" : "s", report.isa.c_str());
   }
+  if (report.bound) {
+    const QuantizeReport::Bound& bound = *report.bound;
+    text += Format(
+        "  quality    %s %.4g%s -> %.4g%s on %zu samples: loses %.3g of %g points allowed (%zu models "
+        "tried)\n",
+        bound.metric.c_str(), bound.before, bound.unit.c_str(), bound.after, bound.unit.c_str(),
+        bound.samples, bound.drop, bound.max_drop, bound.tried);
+  }
   for (const quantize::OutputError& output : report.outputs) {
     text +=
         Format("  output     '%s': SQNR %s, cosine %.5f on %zu samples\n", output.name.c_str(),
@@ -135,6 +143,12 @@ ordered_json ReportJson(const QuantizeReport& report) {
                          {"quantized_ms", report.quantized_ms},
                          {"threads", report.threads},
                          {"isa", report.isa}};
+  if (report.bound) {
+    const QuantizeReport::Bound& bound = *report.bound;
+    object["bound"] = {{"metric", bound.metric},   {"unit", bound.unit},  {"float", bound.before},
+                       {"quantized", bound.after}, {"drop", bound.drop},  {"max_drop", bound.max_drop},
+                       {"samples", bound.samples}, {"tried", bound.tried}};
+  }
   auto outputs = ordered_json::array();
   for (const quantize::OutputError& output : report.outputs) {
     outputs.push_back({{"name", output.name},

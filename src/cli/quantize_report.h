@@ -22,9 +22,22 @@ struct QuantizeReport {
     double quantized_ms = 0;
   };
 
+  // What --max-drop found; the values as people read them.
+  struct Bound {
+    std::string metric;
+    std::string unit;
+    double before = 0;
+    double after = 0;
+    double drop = 0;
+    double max_drop = 0;
+    size_t samples = 0;
+    size_t tried = 0;  // models
+  };
+
   std::string model;
   std::string output;
   std::string scheme;
+  std::optional<Bound> bound;
   size_t calibration_samples = 0;
   size_t compared_samples = 0;
   double seconds = 0;

@@ -14,6 +14,12 @@ bool IsActivation(const NodeAssignment& node, size_t input) {
   return input < 32 && (node.activations >> input & 1u) != 0;
 }
 
+bool MatchesNode(std::string_view pattern, const Node& node) {
+  return Matches(pattern, node.name()) || std::ranges::any_of(node.outputs(), [&](const Value* output) {
+           return output != nullptr && Matches(pattern, output->name());
+         });
+}
+
 class Assigner {
  public:
   Assigner(const Graph& graph, const SchemeOptions& options, const Calibration* calibration)
@@ -42,14 +48,16 @@ class Assigner {
       assigned.scheme = options_.scheme;
       for (size_t i = 0; i < options_.layers.size(); ++i) {
         const LayerScheme& layer = options_.layers[i];
-        const bool matches = Matches(layer.pattern, node->name()) ||
-                             std::ranges::any_of(node->outputs(), [&](const Value* output) {
-                               return output != nullptr && Matches(layer.pattern, output->name());
-                             });
-        if (!matches) continue;
+        if (!MatchesNode(layer.pattern, *node)) continue;
         used[i] = true;
         assigned.scheme = layer.scheme;
         if (layer.scheme == Scheme::kFloat && assigned.rule != Rule::kNone) assigned.why_float = "asked for";
+      }
+      const Value* output = node->output();
+      const auto chosen = output != nullptr ? options_.outputs.find(output->name()) : options_.outputs.end();
+      if (chosen != options_.outputs.end()) {
+        assigned.scheme = chosen->second.scheme;
+        assigned.why_float = chosen->second.why;
       }
       if (assigned.rule == Rule::kNone) {
         assigned.scheme = Scheme::kFloat;
@@ -343,6 +351,11 @@ class Assigner {
 };
 
 }  // namespace
+
+bool SchemeGiven(const Node& node, const SchemeOptions& options) {
+  return std::ranges::any_of(options.layers,
+                             [&](const LayerScheme& layer) { return MatchesNode(layer.pattern, node); });
+}
 
 bool Matches(std::string_view pattern, std::string_view name) {
   // The last star seen, and the character that it has eaten up to.

@@ -23,10 +23,18 @@ struct LayerScheme {
 };
 bool Matches(std::string_view pattern, std::string_view name);
 
+// What a search has chosen for a layer.
+struct LayerChoice {
+  Scheme scheme = Scheme::kFloat;
+  std::string why;  // for NodeAssignment::why_float
+};
+
 struct SchemeOptions {
   Scheme scheme = Scheme::kInt8;
   // The last that matches counts. One that matches nothing is an error.
   std::vector<LayerScheme> layers;
+  // By the name of the node's output; goes before `layers`. Names of no node are ignored.
+  std::map<std::string, LayerChoice> outputs;
   Convention convention = Convention::kOnnx;
   // Of 8-bit activations: kU8 or kI8. With Convention::kTflite always kI8.
   DType activation = DType::kU8;
@@ -37,6 +45,9 @@ struct SchemeOptions {
 
   DType ActivationType(Scheme for_scheme) const;
 };
+
+// Does one of options.layers match the node?
+bool SchemeGiven(const Node& node, const SchemeOptions& options);
 
 // Values of larger magnitude have no range worth quantizing.
 inline constexpr float kLargestRange = 1e30F;

@@ -65,14 +65,13 @@ Status Quantizer::UseCalibration(Calibration calibration) {
   return {};
 }
 
-Result<QuantizedGraph> Quantizer::Build() {
+Result<QuantizedGraph> Quantizer::Build(const SchemeOptions& scheme, bool recover) {
   if (NeedsCalibration() && !calibration_) WHET_RETURN_IF_ERROR(Calibrate());
-  const SchemeOptions& scheme = options_.scheme;
   const Calibration* calibration = calibration_ ? &*calibration_ : nullptr;
   WHET_ASSIGN_OR_RETURN(const Assignment assignment, Assign(*prepared_, scheme, calibration));
   LayerCorrections corrections;
   WHET_ASSIGN_OR_RETURN(QuantizedGraph quantized, Rewrite(*prepared_, assignment, scheme, corrections));
-  if (samples_ == nullptr || !Does(kBiasCorrection)) return quantized;
+  if (samples_ == nullptr || !recover || !Does(kBiasCorrection)) return quantized;
   const BiasCorrectionOptions options{options_.bias_samples, options_.calibration.progress};
   auto biases = CorrectBiases(*prepared_, quantized, *runner_, *samples_, options);
   if (!biases.ok() && biases.status().code() == Code::kUnsupported) {

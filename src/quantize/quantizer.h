@@ -56,7 +56,11 @@ class Quantizer {
   Status UseCalibration(Calibration calibration);
   const std::optional<Calibration>& calibration() const { return calibration_; }
 
-  Result<QuantizedGraph> Build();
+  Result<QuantizedGraph> Build() { return Build(options_.scheme, true); }
+  // The same with other choices for layers. Without `recover` the steps that need to run the result are left
+  // out: for when it is only to be measured.
+  Result<QuantizedGraph> Build(const SchemeOptions& scheme, bool recover);
+  const SchemeOptions& scheme() const { return options_.scheme; }
 
  private:
   Quantizer(QuantizerOptions options, ModelRunner& runner, SampleSource* samples)

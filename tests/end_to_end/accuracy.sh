@@ -55,6 +55,26 @@ for model in mobile residual; do
   echo "$model as int8: the same bytes on portable and $compared others"
 done
 
+# A bound on what may be lost: it is held, and what cannot hold it is not written.
+bounded() {
+  "$whet" quantize "$root/models/fashion_mnist/residual.onnx" -o "$folder/bounded.whet" --data "$data" --seconds 0 --compare 0 \
+    --scheme weight4 --eval "$data" --metric agreement --eval-limit 500 "$@"
+}
+rm -f "$folder/bounded.whet"
+status=0
+bounded --max-drop 0 --layer '*=weight4' 2>"$folder/why" || status=$?
+if [[ $status != 1 || -e $folder/bounded.whet ]] || ! grep -q 'cannot be held' "$folder/why"; then
+  echo "a bound that cannot be held: exit status $status, $(cat "$folder/why")"
+  faults=$((faults + 1))
+fi
+bounded --max-drop 0.2 --json >"$folder/report.json"
+disagree=$("$whet" eval "$folder/bounded.whet" --against "$root/models/fashion_mnist/residual.onnx" --data "$data" --limit 500 \
+  --metric agreement --no-cache --json | awk '/"value":/ {gsub(",", "", $2); printf "%.0f", 500 - $2 * 500; exit}')
+echo "residual as weight4 with --max-drop 0.2: $disagree of 500 answers are others, 1 is allowed"
+((disagree <= 1)) || faults=$((faults + 1))
+grep -q '"scheme": "weight4"' "$folder/report.json" || { echo "nothing is left of weight4"; faults=$((faults + 1)); }
+grep -q 'would lose more than' "$folder/report.json" || { echo "no layer is named"; faults=$((faults + 1)); }
+
 # The two models on the same samples, and a set that is sampled: the same samples for the same seed.
 compare() {
   "$whet" eval "$root/models/fashion_mnist/mobile.onnx" --against "$root/models/fashion_mnist/residual.onnx" \
