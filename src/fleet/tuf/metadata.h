@@ -68,7 +68,7 @@ struct TimestampMetadata : SignedMetadata {
 };
 
 struct SnapshotMetadata : SignedMetadata {
-  std::map<std::string, MetaFile, std::less<>> meta;  // "targets.json", "models/detector.json", …
+  std::map<std::string, MetaFile, std::less<>> meta;  // "targets.json", "models.detector.json", …
 };
 
 struct TargetFile {

@@ -96,6 +96,10 @@ bool IsAllowedRoleName(std::string_view name) {
   return !name.empty() && PercentEncode(name).size() <= 192 && !IsTopLevelRole(name);
 }
 
+std::string ModelsRole(std::string_view family) { return "models." + std::string(family); }
+
+std::string RolloutsRole(std::string_view channel) { return "rollouts." + std::string(channel); }
+
 std::string PercentEncode(std::string_view text, bool keep_slashes) {
   static constexpr char kDigits[] = "0123456789ABCDEF";
   std::string out;

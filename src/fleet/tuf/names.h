@@ -21,6 +21,12 @@ bool IsSafeTargetPath(std::string_view path);
 bool IsAllowedRoleName(std::string_view name);
 bool IsTopLevelRole(std::string_view name);
 
+// The roles of docs/fleet.md. No slash: as part of a URL it would be written %2F, which web servers read in
+// ways of their own.
+std::string ModelsRole(std::string_view family);     // "models.detector"
+std::string RolloutsRole(std::string_view channel);  // "rollouts.stable"
+inline constexpr std::string_view kDeltasRole = "deltas";
+
 // All but letters, digits and "-._~" becomes %XX; with keep_slashes, '/' stays.
 std::string PercentEncode(std::string_view text, bool keep_slashes = false);
 
