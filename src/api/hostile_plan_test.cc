@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <string>
@@ -137,6 +138,44 @@ TEST(HostilePlan, ReferencesThatWriteWhereTheyRead) {
   plan.tensors.back().place = Place::kWeights;
   plan.tensors.back().offset = 0;
   EXPECT_THAT(ErrorOf(plan), HasSubstr("an output stands among the weights"));
+}
+
+TEST(HostilePlan, KernelsThatWriteWeights) {
+  const auto graph = ParseText(R"(graph "example" {
+    input %x f32[3,1,2]
+    const %w f32[1,4,2] = hex:)" +
+                               std::string(64, '0') +
+                               R"(
+    const %r f32[1,4,1] = hex:)" +
+                               std::string(32, '0') + R"(
+    %y f32[3,1,1,1], %h f32[1,1,1], %c f32[1,1,1] = LSTM(%x, %w, %r) {hidden_size = 1} @"lstm"
+    output %y
+    output %h
+    output %c
+  })");
+  ASSERT_TRUE(graph.ok()) << graph.status().ToString();
+  const auto compiled = Compile(**graph, {});
+  ASSERT_TRUE(compiled.ok()) << compiled.status().ToString();
+  const auto is_lstm = [](const PlanStep& step) { return step.row.starts_with("lstm/"); };
+  const size_t lstm =
+      static_cast<size_t>(std::ranges::find_if((*compiled)->steps, is_lstm) - (*compiled)->steps.begin());
+  ASSERT_LT(lstm, (*compiled)->steps.size());
+  ASSERT_EQ(ErrorOf(**compiled), "runs");
+  // Its first three operands are written, those after them only read.
+  alignas(64) static const std::byte weights[4096] = {};
+  for (size_t i = 0; i < (*compiled)->steps[lstm].operands.size(); ++i) {
+    Plan plan = **compiled;
+    uint32_t& operand = plan.steps[lstm].operands[i];
+    if (operand == PlanStep::kAbsent) continue;
+    PlanTensor moved = plan.tensors[operand];
+    moved.place = Place::kWeights;
+    moved.offset = 0;
+    operand = static_cast<uint32_t>(plan.tensors.size());
+    plan.tensors.push_back(moved);
+    plan.weights = std::span(weights).first(sizeof(weights) - 64);
+    EXPECT_THAT(ErrorOf(plan), i < 3 ? HasSubstr("an output stands among the weights") : HasSubstr("runs"))
+        << i;
+  }
 }
 
 TEST(HostilePlan, FilesThatAreNone) {

@@ -26,6 +26,7 @@
 #include "kernels/reduce/cumulative_sum.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/resize/resize.h"
+#include "kernels/row_outputs.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/testing.h"
 
@@ -82,12 +83,18 @@ int RunDamaged(const Choice& choice, const Params& good, const std::vector<uint6
     }
     std::vector<void*> pointers;
     for (auto& operand : operands) pointers.push_back(operand.size() > 0 ? operand.data() : nullptr);
+    std::vector<std::vector<uint8_t>> before;
+    for (auto& operand : operands) before.emplace_back(operand.span().begin(), operand.span().end());
     GuardedBuffer<uint8_t> scratch(static_cast<int64_t>(choice.scratch_bytes));
     choice.row->run({&params, pointers.data(), scratch.data()}, 0, claim.units);
     for (auto& operand : operands) {
       EXPECT_TRUE(operand.GuardsIntact()) << choice.row->name << " round " << round;
     }
     EXPECT_TRUE(scratch.GuardsIntact()) << choice.row->name << " round " << round;
+    for (size_t i = RowOutputs(*choice.row); i < operands.size(); ++i) {
+      EXPECT_TRUE(std::ranges::equal(operands[i].span(), before[i]))
+          << choice.row->name << " wrote operand " << i;
+    }
     if (testing::Test::HasFailure()) break;
   }
   return accepted;

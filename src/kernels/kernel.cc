@@ -1,5 +1,6 @@
 #include "kernels/kernel.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/attention/attention.h"
@@ -29,6 +30,7 @@
 #include "kernels/reduce/cumulative_sum.h"
 #include "kernels/reduce/reduce.h"
 #include "kernels/resize/resize.h"
+#include "kernels/row_outputs.h"
 #include "kernels/softmax/softmax.h"
 
 namespace whet::kernels {
@@ -38,57 +40,77 @@ namespace {
 // Adds the addresses of the rows of a family's constexpr table.
 using AppendRowsFn = void (*)(std::vector<const Row*>* rows);
 
-// One line a family; null ends the list.
+struct Family {
+  AppendRowsFn append;
+  size_t outputs = 1;  // operands that its rows write; the first ones
+};
+
+// One line a family.
 // clang-format off
-constexpr AppendRowsFn kFamilies[] = {
-    arg_reduce::AppendRows,
-    attention::AppendRows,
-    conv::AppendRows,
-    conv_transpose::AppendRows,
-    convert::AppendRows,
-    copy::AppendRows,
-    cumulative_sum::AppendRows,
-    depthwise::AppendRows,
-    elementwise::AppendRows,
-    gather::AppendRows,
-    gemm::AppendRows,
-    group_norm::AppendRows,
-    gru::AppendRows,
-    lstm::AppendRows,
-    pad::AppendRows,
-    pool::AppendRows,
-    pool_8bit::AppendRows,
-    qconv::AppendRows,
-    qdepthwise::AppendRows,
-    quantize::AppendRows,
-    quantized_binary::AppendRows,
-    reduce::AppendRows,
-    resize::AppendRows,
-    resize_8bit::AppendRows,
-    row_norm::AppendRows,
-    softmax::AppendRows,
-    softmax_8bit::AppendRows,
-    table::AppendRows,
-    nullptr,
+constexpr Family kFamilies[] = {
+    {arg_reduce::AppendRows},
+    {attention::AppendRows},
+    {conv::AppendRows},
+    {conv_transpose::AppendRows},
+    {convert::AppendRows},
+    {copy::AppendRows},
+    {cumulative_sum::AppendRows},
+    {depthwise::AppendRows},
+    {elementwise::AppendRows},
+    {gather::AppendRows},
+    {gemm::AppendRows},
+    {group_norm::AppendRows},
+    {gru::AppendRows, 2},
+    {lstm::AppendRows, 3},
+    {pad::AppendRows},
+    {pool::AppendRows},
+    {pool_8bit::AppendRows},
+    {qconv::AppendRows},
+    {qdepthwise::AppendRows},
+    {quantize::AppendRows},
+    {quantized_binary::AppendRows},
+    {reduce::AppendRows},
+    {resize::AppendRows},
+    {resize_8bit::AppendRows},
+    {row_norm::AppendRows},
+    {softmax::AppendRows},
+    {softmax_8bit::AppendRows},
+    {table::AppendRows},
 };
 // clang-format on
 
-}  // namespace
+struct Registry {
+  std::vector<const Row*> rows;
+  std::vector<size_t> outputs;  // of each row
+};
 
-std::span<const Row* const> AllRows() {
-  static const std::vector<const Row*> rows = [] {
-    std::vector<const Row*> all;
-    for (const AppendRowsFn* append = kFamilies; *append != nullptr; ++append) (*append)(&all);
+const Registry& Rows() {
+  static const Registry registry = [] {
+    Registry all;
+    for (const Family& family : kFamilies) {
+      family.append(&all.rows);
+      all.outputs.resize(all.rows.size(), family.outputs);
+    }
     return all;
   }();
-  return rows;
+  return registry;
 }
+
+}  // namespace
+
+std::span<const Row* const> AllRows() { return Rows().rows; }
 
 const Row* FindRow(std::string_view name) {
   for (const Row* row : AllRows()) {
     if (name == row->name) return row;
   }
   return nullptr;
+}
+
+size_t RowOutputs(const Row& row) {
+  const auto& [rows, outputs] = Rows();
+  const auto at = std::find(rows.begin(), rows.end(), &row);
+  return at == rows.end() ? SIZE_MAX : outputs[static_cast<size_t>(at - rows.begin())];
 }
 
 }  // namespace whet::kernels

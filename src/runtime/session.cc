@@ -8,6 +8,8 @@
 #include <cstring>
 #include <new>
 
+#include "kernels/row_outputs.h"
+
 namespace whet {
 namespace {
 
@@ -176,6 +178,7 @@ Status Session::PrepareStep(const PlanStep& from, Step* to, const SessionOptions
     }
     const char* wrong = to->row->validate({from.params, operand_bytes, from.units, from.scratch_bytes});
     if (wrong != nullptr) return Error(Code::kBadFile, "%s", wrong);
+    WHET_RETURN_IF_ERROR(CheckWritable(from, 0, kernels::RowOutputs(*to->row)));
   } else if (from.kind == PlanStep::Kind::kReference) {
     to->reference = static_cast<uint32_t>(references_.size());
     WHET_RETURN_IF_ERROR(PrepareReference(from, options));
