@@ -14,6 +14,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeConformanceCommand());
   commands.push_back(MakeQuantizeCommand());
   commands.push_back(MakeExportCommand());
+  commands.push_back(MakeDeltaCommand());
   return commands;
 }
 

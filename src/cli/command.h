@@ -32,6 +32,7 @@ class Command {
 
 std::unique_ptr<Command> MakeBenchCommand();
 std::unique_ptr<Command> MakeConformanceCommand();
+std::unique_ptr<Command> MakeDeltaCommand();
 std::unique_ptr<Command> MakeDiffCommand();
 std::unique_ptr<Command> MakeEvalCommand();
 std::unique_ptr<Command> MakeExportCommand();

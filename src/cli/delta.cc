@@ -1,0 +1,144 @@
+// whet delta: what turns one Model file into another, made, applied and looked at.
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/console.h"
+#include "fleet/delta/apply/apply_delta.h"
+#include "fleet/delta/make_delta.h"
+
+namespace whet::cli {
+namespace {
+
+std::string Hex(const Sha256& hash) {
+  std::string text;
+  for (const uint8_t byte : hash) text += Format("%02x", byte);
+  return text;
+}
+
+Result<Sha256> FromHex(const std::string& text) {
+  Sha256 hash{};
+  const bool digits =
+      text.size() == 2 * hash.size() && text.find_first_not_of("0123456789abcdef") == std::string::npos;
+  if (!digits) {
+    return Error(Code::kInvalidArgument, "'%s' is not a SHA-256: that is 64 digits, 0 to 9 and a to f",
+                 text.c_str());
+  }
+  for (size_t i = 0; i < hash.size(); ++i) {
+    hash[i] = static_cast<uint8_t>(std::stoul(text.substr(2 * i, 2), nullptr, 16));
+  }
+  return hash;
+}
+
+double Percent(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
+}
+
+class DeltaCommand final : public Command {
+ public:
+  std::string_view name() const override { return "delta"; }
+  std::string_view summary() const override { return "Make or apply what turns one Model file into another"; }
+  std::string_view example() const override {
+    return "  whet delta make detector-1.0.whet detector-1.1.whet -o update.wdelta\n"
+           "  whet delta apply detector-1.0.whet update.wdelta -o detector-1.1.whet\n"
+           "  whet delta inspect update.wdelta";
+  }
+
+  void Define(CLI::App& app) override {
+    app.require_subcommand(1);
+    make_ = app.add_subcommand("make", "Make the delta that turns BASE into RESULT, and check that it does");
+    make_->add_option("BASE", base_, "What devices have")->required();
+    make_->add_option("RESULT", result_, "What they are to have")->required();
+    make_->add_option("-o,--output", output_, "The delta to write")->required()->type_name("FILE");
+    apply_ = app.add_subcommand("apply", "Make the result of the base and a delta, in 256 KiB of memory");
+    apply_->add_option("BASE", base_, "What the delta was made for")->required();
+    apply_->add_option("DELTA", delta_, "The delta")->required();
+    apply_->add_option("-o,--output", output_, "The result to write")->required()->type_name("FILE");
+    apply_->add_option(
+        "--sha256", sha256_,
+        "What the result must be (default: what the delta itself says, which proves no origin)");
+    inspect_ = app.add_subcommand("inspect", "Say what a delta is for");
+    inspect_->add_option("DELTA", delta_, "The delta")->required();
+  }
+
+  Status Run(Console& console) override {
+    if (make_->parsed()) return RunMake(console);
+    if (apply_->parsed()) return RunApply(console);
+    return RunInspect(console);
+  }
+
+ private:
+  Status RunMake(Console& console) const {
+    WHET_ASSIGN_OR_RETURN(const fleet::DeltaReport report, fleet::MakeDelta(base_, result_, output_));
+    if (console.json()) {
+      console.PrintJson({{"base", {{"bytes", report.base_bytes}, {"sha256", Hex(report.base_sha256)}}},
+                         {"result", {{"bytes", report.result_bytes}, {"sha256", Hex(report.result_sha256)}}},
+                         {"delta_bytes", report.delta_bytes},
+                         {"tensors",
+                          {{"all", report.tensors},
+                           {"unchanged", report.unchanged},
+                           {"sparse", report.sparse},
+                           {"changed", report.changed},
+                           {"fresh", report.fresh}}}});
+      return {};
+    }
+    console.Print(Format(
+        "%s: %s, %.2f %% of the whole file's %s\n", output_.c_str(), FormatBytes(report.delta_bytes).c_str(),
+        Percent(report.delta_bytes, report.result_bytes), FormatBytes(report.result_bytes).c_str()));
+    console.Print(Format("tensors: %u; unchanged %u, sparsely changed %u, changed %u, new %u\n",
+                         report.tensors, report.unchanged, report.sparse, report.changed, report.fresh));
+    return {};
+  }
+
+  Status RunApply(Console& console) const {
+    WHET_ASSIGN_OR_RETURN(const fleet::DeltaHeader header, fleet::ReadDeltaHeader(delta_));
+    Sha256 wanted = header.result_sha256;
+    if (!sha256_.empty()) {
+      WHET_ASSIGN_OR_RETURN(wanted, FromHex(sha256_));
+    }
+    WHET_RETURN_IF_ERROR(fleet::ApplyDelta(base_, delta_, output_, wanted));
+    if (console.json()) {
+      console.PrintJson({{"output", output_}, {"bytes", header.result_bytes}, {"sha256", Hex(wanted)}});
+    } else {
+      console.Print(
+          Format("%s: %s, as its SHA-256 says\n", output_.c_str(), FormatBytes(header.result_bytes).c_str()));
+    }
+    return {};
+  }
+
+  Status RunInspect(Console& console) const {
+    WHET_ASSIGN_OR_RETURN(const fleet::DeltaHeader header, fleet::ReadDeltaHeader(delta_));
+    if (console.json()) {
+      console.PrintJson({{"version", header.version},
+                         {"readable_from", header.readable_from},
+                         {"base", {{"bytes", header.base_bytes}, {"sha256", Hex(header.base_sha256)}}},
+                         {"result", {{"bytes", header.result_bytes}, {"sha256", Hex(header.result_sha256)}}},
+                         {"delta_bytes", sizeof(header) + header.body_bytes}});
+      return {};
+    }
+    const uint64_t bytes = sizeof(header) + header.body_bytes;
+    console.Print(Format("delta of format version %u: %s, %.2f %% of its result\n", header.version,
+                         FormatBytes(bytes).c_str(), Percent(bytes, header.result_bytes)));
+    Table table({"", "bytes", "SHA-256"}, {1});
+    table.Add({"base", std::to_string(header.base_bytes), Hex(header.base_sha256)});
+    table.Add({"result", std::to_string(header.result_bytes), Hex(header.result_sha256)});
+    console.Print(table.ToString());
+    return {};
+  }
+
+  CLI::App* make_ = nullptr;
+  CLI::App* apply_ = nullptr;
+  CLI::App* inspect_ = nullptr;
+  std::string base_;
+  std::string result_;
+  std::string delta_;
+  std::string output_;
+  std::string sha256_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeDeltaCommand() { return std::make_unique<DeltaCommand>(); }
+
+}  // namespace whet::cli
