@@ -13,7 +13,7 @@ build=(
   libpng-dev libjpeg-dev zlib1g-dev
   libsndfile1-dev libsamplerate0-dev libzip-dev
   libcurl4-openssl-dev libsodium-dev libssl-dev
-  libmicrohttpd-dev libpq-dev libsqlite3-dev
+  libmicrohttpd-dev libpq-dev libsqlite3-dev libmosquitto-dev
 )
 fetch=(
   nodejs npm ca-certificates

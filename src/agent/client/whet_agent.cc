@@ -1,14 +1,7 @@
-#include <sys/socket.h>
-#include <sys/time.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
-#include <cstring>
 #include <exception>
 #include <memory>
 #include <new>
@@ -17,31 +10,19 @@
 #include <string_view>
 #include <vector>
 
+#include "agent/client/local_request.h"
 #include "whet/whet_agent.h"
 
 using nlohmann::json;
+using whet::agent::LocalAnswer;
+using whet::agent::RequestLocally;
 
 namespace {
 
 constexpr size_t kMostWaiting = 1000;
 constexpr size_t kSendAt = 100;
 constexpr std::chrono::milliseconds kOldest{200};
-constexpr size_t kMaxAnswer = size_t{1} << 20;
 constexpr double kAnswerTimeS = 5;
-
-class Socket {
- public:
-  Socket() : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {}
-  Socket(const Socket&) = delete;
-  Socket& operator=(const Socket&) = delete;
-  ~Socket() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  int fd() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 // Names go into a request's path: nothing but what families may hold.
 bool IsName(const char* text) {
@@ -67,59 +48,18 @@ struct whet_agent {
     return code;
   }
 
-  // One request on a connection of its own. `answer` gets the body of a 2xx.
-  int Request(const std::string& head, const std::string& body, double seconds, std::string* answer) {
-    const Socket connection;
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (socket.size() >= sizeof(address.sun_path))
-      return Fail(WHET_AGENT_UNREACHABLE, "the socket's path is too long");
-    std::memcpy(address.sun_path, socket.c_str(), socket.size() + 1);
-    timeval limit{};
-    limit.tv_sec = static_cast<time_t>(seconds);
-    limit.tv_usec = static_cast<suseconds_t>((seconds - std::floor(seconds)) * 1e6);
-    ::setsockopt(connection.fd(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    ::setsockopt(connection.fd(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    if (::connect(connection.fd(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) {
-      return Fail(WHET_AGENT_UNREACHABLE, "no agent answers at " + socket + ": " + std::strerror(errno));
-    }
-    const std::string request =
-        head +
-        " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n"
-        "Content-Length: " +
-        std::to_string(body.size()) + "\r\n\r\n" + body;
-    for (size_t sent = 0; sent < request.size();) {
-      const ssize_t count =
-          ::send(connection.fd(), request.data() + sent, request.size() - sent, MSG_NOSIGNAL);
-      if (count < 0 && errno == EINTR) continue;
-      if (count <= 0)
-        return Fail(WHET_AGENT_UNREACHABLE, "the agent hung up: " + std::string(std::strerror(errno)));
-      sent += static_cast<size_t>(count);
-    }
-    std::string text;
-    char buffer[4096];
-    while (text.size() < kMaxAnswer) {
-      const ssize_t count = ::recv(connection.fd(), buffer, sizeof(buffer), 0);
-      if (count < 0 && errno == EINTR) continue;
-      if (count < 0)
-        return Fail(WHET_AGENT_UNREACHABLE,
-                    "the agent does not answer: " + std::string(std::strerror(errno)));
-      if (count == 0) break;
-      text.append(buffer, static_cast<size_t>(count));
-    }
-    const size_t end = text.find("\r\n\r\n");
-    int status = 0;
-    if (end == std::string::npos || std::sscanf(text.c_str(), "HTTP/1.1 %d", &status) != 1) {
-      return Fail(WHET_AGENT_UNREACHABLE, "what answers at " + socket + " is no agent");
-    }
-    text.erase(0, end + 4);
-    if (status / 100 != 2) {
-      const json object = json::parse(text, nullptr, false);
+  // `answer` gets the body of a 2xx.
+  int Request(const char* method, const std::string& path, const std::string& body, double seconds,
+              std::string* answer) {
+    LocalAnswer got = RequestLocally(socket, method, path, body, seconds);
+    if (!got.error.empty()) return Fail(WHET_AGENT_UNREACHABLE, std::move(got.error));
+    if (got.status / 100 != 2) {
+      const json object = json::parse(got.body, nullptr, false);
       const json message =
-          object.is_object() ? object.value("/error/message"_json_pointer, json(text)) : json(text);
-      return Fail(WHET_AGENT_REFUSED, message.is_string() ? message.get<std::string>() : text);
+          object.is_object() ? object.value("/error/message"_json_pointer, json(got.body)) : json(got.body);
+      return Fail(WHET_AGENT_REFUSED, message.is_string() ? message.get<std::string>() : got.body);
     }
-    if (answer != nullptr) *answer = std::move(text);
+    if (answer != nullptr) *answer = std::move(got.body);
     return WHET_AGENT_OK;
   }
 
@@ -133,7 +73,7 @@ struct whet_agent {
   int Model(const char* family, const std::string& query, double seconds, whet_agent_model_info* info) {
     if (!IsName(family)) return Fail(WHET_AGENT_REFUSED, "that is no name of a model family");
     std::string answer;
-    const int code = Request("GET /v1/models/" + std::string(family) + query, "", seconds, &answer);
+    const int code = Request("GET", "/v1/models/" + std::string(family) + query, "", seconds, &answer);
     if (code != WHET_AGENT_OK) return code;
     model = json::parse(answer, nullptr, false);
     if (!model.is_object()) return Fail(WHET_AGENT_UNREACHABLE, "the agent's answer is not JSON");
@@ -156,7 +96,7 @@ struct whet_agent {
     const json report = {{"version", waiting_version}, {"inferences", std::move(waiting)}};
     waiting = json::array();
     const std::string body = report.dump(-1, ' ', false, json::error_handler_t::replace);
-    return Request("POST /v1/models/" + waiting_family + "/inferences", body, kAnswerTimeS, nullptr);
+    return Request("POST", "/v1/models/" + waiting_family + "/inferences", body, kAnswerTimeS, nullptr);
   }
 };
 
@@ -208,7 +148,7 @@ int whet_agent_started(whet_agent* agent, const char* family, const char* versio
     if (!IsName(family) || version == nullptr)
       return agent->Fail(WHET_AGENT_REFUSED, "family and version are needed");
     const json body = {{"pid", static_cast<int64_t>(::getpid())}, {"version", version}};
-    return agent->Request("POST /v1/models/" + std::string(family) + "/started",
+    return agent->Request("POST", "/v1/models/" + std::string(family) + "/started",
                           body.dump(-1, ' ', false, json::error_handler_t::replace), kAnswerTimeS, nullptr);
   });
 }
@@ -217,7 +157,7 @@ int whet_agent_stopped(whet_agent* agent, const char* family) {
   return Guarded(agent, [&] {
     if (!IsName(family)) return agent->Fail(WHET_AGENT_REFUSED, "that is no name of a model family");
     const json body = {{"pid", static_cast<int64_t>(::getpid())}};
-    return agent->Request("POST /v1/models/" + std::string(family) + "/stopped", body.dump(), kAnswerTimeS,
+    return agent->Request("POST", "/v1/models/" + std::string(family) + "/stopped", body.dump(), kAnswerTimeS,
                           nullptr);
   });
 }

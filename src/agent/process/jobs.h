@@ -26,7 +26,8 @@ struct RefreshJob {
   std::string device;
   std::string channel;
   std::vector<std::string> families;
-  std::string power;  // "mains", "battery"
+  std::string power;   // "mains", "battery"
+  bool first = false;  // the agent knows no offers yet: read everything even if nothing is new
 };
 
 struct FamilyOffer {

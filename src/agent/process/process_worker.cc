@@ -37,12 +37,13 @@ Result<std::string> ProcessWorker::Run(const std::string& input, double deadline
   return std::move(child.output);
 }
 
-Result<RefreshReport> ProcessWorker::Refresh(const std::string& power) {
+Result<RefreshReport> ProcessWorker::Refresh(const std::string& power, bool first) {
   const RefreshJob job{.access = Access(),
                        .device = config_.device,
                        .channel = config_.channel,
                        .families = config_.families,
-                       .power = power};
+                       .power = power,
+                       .first = first};
   WHET_ASSIGN_OR_RETURN(const std::string answer, Run(ToJson(job), kRefreshDeadlineS));
   return ParseRefreshAnswer(answer);
 }

@@ -18,7 +18,8 @@ class ProcessWorker : public Worker {
   // second while one runs; true ends it.
   ProcessWorker(std::vector<std::string> command, const Config& config, std::function<bool()> waiting);
 
-  Result<RefreshReport> Refresh(const std::string& power);
+  // `first`: even if nothing is new.
+  Result<RefreshReport> Refresh(const std::string& power, bool first);
   Result<SendReport> Send();
   Result<FetchReport> Fetch(const FetchJob& job) override;
   Result<SelfTestReport> SelfTest(const SelfTestJob& job) override;

@@ -86,6 +86,8 @@ class Updater {
   // The model that is to run beside the current one, its answers unused.
   std::optional<CurrentModel> Shadow() const;
   const FamilyState& state() const { return store_.state(); }
+  // Of the shadow run or trial under way.
+  double remaining_s() const { return state().stage_s - elapsed_s_; }
   std::string SlotFolder(int slot) const { return folder_ + (slot == 0 ? "/a" : "/b"); }
 
   // Whether Update would do something with this offer: not what is active, not what failed here before, and

@@ -1,0 +1,44 @@
+#include "agent/daemon/promise.h"
+
+#include "agent/process/jobs.h"
+#include "agent/release/device_release.h"
+
+namespace whet::agent {
+namespace {
+
+std::string MeasuredPath(const std::string& slot_folder) { return slot_folder + "/self_test.json"; }
+
+}  // namespace
+
+ModelPromise ReadPromise(const std::string& slot_folder) {
+  ModelPromise promise;
+  auto text = PosixFileSystem().ReadSmall(ReleasePath(slot_folder), kMaxReleaseBytes);
+  if (!text.ok()) return promise;
+  auto release = ParseDeviceRelease(*text);
+  if (!release.ok()) return promise;
+  promise.budget.latency_ms_mean = release->budget_latency_ms_mean;
+  promise.budget.latency_ms_p95 = release->budget_latency_ms_p95;
+  promise.energy_mj = release->budget_energy_mj;
+  promise.input_mean = std::move(release->reference_mean);
+  promise.input_std = std::move(release->reference_std);
+  return promise;
+}
+
+uint64_t ReadMemoryBytes(const CurrentModel& model) {
+  auto text = PosixFileSystem().ReadSmall(MeasuredPath(model.slot_folder), 4096);
+  if (!text.ok()) return 0;
+  auto report = ParseSelfTestAnswer(*text);
+  auto weights = PosixFileSystem().Size(model.model_path);
+  return report.ok() && weights.ok() ? report->arena_bytes + *weights : 0;
+}
+
+Result<SelfTestReport> RecordingWorker::SelfTest(const SelfTestJob& job) {
+  auto report = worker_.SelfTest(job);
+  if (report.ok() && report->outcome == SelfTestReport::Outcome::kPassed) {
+    // Only the gauge of memory needs it.
+    static_cast<void>(PosixFileSystem().WriteDurably(MeasuredPath(job.slot_folder), AnswerOf(*report)).ok());
+  }
+  return report;
+}
+
+}  // namespace whet::agent
