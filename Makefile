@@ -1,5 +1,6 @@
 # Whet: see README.md. `make` builds build/release/whet.
 #   make setup         install the Debian packages that building needs
+#   make web           build the dashboard, build/web
 #   make demo          build, fetch a model, find the faces on a photograph, print the latency
 #   make test          build and run the tests (some 10 minutes on two cores)
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
@@ -9,7 +10,7 @@
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all setup configure demo test test-all test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
+.PHONY: all setup configure web demo test test-all test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
 
 all: setup configure
 	cmake --build $(BUILD)
@@ -19,6 +20,9 @@ setup:
 
 configure:
 	@mkdir -p build && { cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }; }
+
+web:
+	@scripts/build_web.sh
 
 demo:
 	@scripts/demo.sh

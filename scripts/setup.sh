@@ -21,6 +21,7 @@ fetch=(
 test=(
   git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist
   clang-format-19 openssl postgresql
+  chromium fonts-dejavu-core
 )
 lint=(
   clang-tidy-19
