@@ -4,7 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD/build/aarch64_root
-packages=(libmbedtls-dev)
+packages=(libmbedtls-dev zlib1g-dev)
 
 mkdir -p "$root/apt/lists/partial" "$root/apt/archives/partial"
 apt=(apt-get -qq -o APT::Architecture=arm64 -o APT::Architectures=arm64

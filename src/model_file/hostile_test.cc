@@ -97,6 +97,55 @@ TEST(HostileModelFile, TensorsBeyondTheFile) {
   EXPECT_THAT(ErrorOfTensor({{4}, 0, 16, 7}), HasSubstr("do not fit together"));
 }
 
+// A graph that gives out the last of these tensors, which stand in the index.
+struct SmallClaim {
+  std::vector<int64_t> shape;
+  std::vector<uint8_t> planes;
+  std::vector<uint32_t> product;
+};
+std::string ErrorOfSmall(const std::vector<SmallClaim>& claims) {
+  return ErrorOf([&](FlatBufferBuilder& b) {
+    std::vector<Offset<fb::Tensor>> tensors;
+    for (const SmallClaim& claim : claims) {
+      tensors.push_back(fb::CreateTensorDirect(b, kF32, &claim.shape, 0,
+                                               claim.planes.empty() ? nullptr : &claim.planes,
+                                               claim.product.empty() ? nullptr : &claim.product));
+    }
+    const auto last = static_cast<int>(claims.size()) - 1;
+    const std::vector<Offset<fb::Value>> constants = {fb::CreateValueDirect(b, "c", 0, last)};
+    const std::vector<uint32_t> outputs = {0};
+    const auto graph = fb::CreateGraphDirect(b, "g", nullptr, &constants, nullptr, &outputs);
+    return fb::CreateModelDirect(b, graph, nullptr, nullptr, &tensors);
+  });
+}
+
+TEST(HostileModelFile, SmallTensorsThatDoNotFit) {
+  const SmallClaim one = {{}, std::vector<uint8_t>(4, 1), {}};
+  const SmallClaim four = {{4}, std::vector<uint8_t>(16, 1), {}};
+  EXPECT_EQ(ErrorOfSmall({one}), "opens");
+  EXPECT_THAT(ErrorOfSmall({{{2}, std::vector<uint8_t>(4, 1), {}}}), HasSubstr("do not fit together"));
+  EXPECT_THAT(ErrorOfSmall({{{1 << 20, 1 << 20}, std::vector<uint8_t>(4, 1), {}}}),
+              HasSubstr("do not fit together"));
+
+  EXPECT_EQ(ErrorOfSmall({one, four, {{4}, {}, {0, 1}}}), "opens");
+  const auto refused = HasSubstr("do not fit together");
+  EXPECT_THAT(ErrorOfSmall({one, four, {{4}, {}, {1, 1}}}), refused) << "the first must be one number";
+  EXPECT_THAT(ErrorOfSmall({one, four, {{2}, {}, {0, 1}}}), refused) << "another shape";
+  EXPECT_THAT(ErrorOfSmall({one, four, {{4}, {}, {0, 2}}}), refused) << "of itself";
+  EXPECT_THAT(ErrorOfSmall({one, four, {{4}, {}, {0, 7}}}), refused) << "of what is not there";
+  EXPECT_THAT(ErrorOfSmall({one, four, {{4}, {}, {0}}}), refused) << "of one";
+  EXPECT_THAT(ErrorOfSmall({one, four, {{4}, {}, {0, 1}}, {{4}, {}, {0, 2}}}), refused) << "of a product";
+  EXPECT_THAT(ErrorOfSmall({one, four, {{4}, std::vector<uint8_t>(16, 1), {0, 1}}}), refused) << "both";
+}
+
+TEST(HostileModelFile, ProductsThatTakeMoreThanTheIndex) {
+  const SmallClaim one = {{}, std::vector<uint8_t>(4, 1), {}};
+  const SmallClaim many = {{1000}, std::vector<uint8_t>(4000, 1), {}};
+  std::vector<SmallClaim> claims = {one, many};
+  for (int i = 0; i < 100; ++i) claims.push_back({{1000}, {}, {0, 1}});
+  EXPECT_THAT(ErrorOfSmall(claims), HasSubstr("its products are larger than its index"));
+}
+
 TEST(HostileModelFile, TensorsLargerThanTheFile) {
   EXPECT_THAT(ErrorOfTensor({{1 << 15, 1 << 15}, 0, uint64_t{1} << 32}), HasSubstr("claim 4294967296 bytes"));
   EXPECT_THAT(ErrorOfTensor({{1 << 15, 1 << 15}, 0, 16}), HasSubstr("do not fit together"));

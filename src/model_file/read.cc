@@ -1,3 +1,5 @@
+#include <zlib.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -23,8 +25,29 @@ using Vector = flatbuffers::Vector<flatbuffers::Offset<T>>;
 struct Parts {
   const ModelHeader* header;
   std::span<const std::byte> index;
+  std::vector<uint64_t> inflated;  // holds the index if it is compressed in the file
   std::span<const std::byte> tensors;
 };
+
+// The index that is compressed in `stored`, in `to`, which is aligned as FlatBuffers want it.
+Result<std::span<const std::byte>> Inflate(std::span<const std::byte> stored, std::vector<uint64_t>* to) {
+  CompressedIndexHeader header;
+  std::memcpy(&header, stored.data(), sizeof(header));
+  stored = stored.subspan(sizeof(header));
+  if (header.bytes / kMostCompression > stored.size() + sizeof(header)) {
+    return Error(Code::kBadFile, "is damaged: its index of %zu bytes claims to become %llu", stored.size(),
+                 static_cast<unsigned long long>(header.bytes));
+  }
+  to->resize((header.bytes + sizeof(uint64_t) - 1) / sizeof(uint64_t));
+  uLongf bytes = header.bytes;
+  uLong used = stored.size();
+  const int status = uncompress2(reinterpret_cast<Bytef*>(to->data()), &bytes,
+                                 reinterpret_cast<const Bytef*>(stored.data()), &used);
+  if (status != Z_OK || bytes != header.bytes || used != stored.size()) {
+    return Error(Code::kBadFile, "is damaged: its compressed index cannot be read");
+  }
+  return std::as_bytes(std::span(*to)).first(bytes);
+}
 
 // The file's three parts, with their sizes checked and the index's hash.
 Result<Parts> Split(std::span<const std::byte> bytes) {
@@ -50,6 +73,12 @@ Result<Parts> Split(std::span<const std::byte> bytes) {
   }
   parts.index = bytes.subspan(sizeof(ModelHeader), header.index_bytes);
   parts.tensors = bytes.subspan(sizeof(ModelHeader) + index_room);
+  const bool compressed =
+      parts.index.size() >= sizeof(CompressedIndexHeader) &&
+      std::memcmp(parts.index.data(), kCompressedIndexMagic, sizeof(kCompressedIndexMagic)) == 0;
+  if (compressed) {
+    WHET_ASSIGN_OR_RETURN(parts.index, Inflate(parts.index, &parts.inflated));
+  }
   if (Sha256Of(parts.index) != header.index_sha256) {
     return Error(Code::kBadFile, "is damaged: its index does not match the SHA-256 in its header");
   }
@@ -77,7 +106,11 @@ Result<DType> ReadDType(uint8_t number) {
 class IndexReader {
  public:
   IndexReader(const fb::Model& model, const Parts& parts, std::shared_ptr<const void> owner)
-      : model_(model), parts_(parts), owner_(std::move(owner)), budget_(parts.index.size()) {}
+      : model_(model),
+        parts_(parts),
+        owner_(std::move(owner)),
+        budget_(parts.index.size()),
+        product_budget_(parts.index.size()) {}
 
   Result<std::unique_ptr<Graph>> Read() {
     WHET_RETURN_IF_ERROR(ReadTensors());
@@ -143,7 +176,15 @@ class IndexReader {
       const auto misfit = [&] {
         return Error(Code::kBadFile, "tensor %u's type, shape and bytes do not fit together", i);
       };
-      if (dtype == DType::kUndefined || elements < 0 || tensor.blob() >= blob_count) return misfit();
+      if (dtype == DType::kUndefined || elements < 0) return misfit();
+      is_product_.push_back(tensor.planes() == nullptr && tensor.product() != nullptr);
+      if (tensor.planes() != nullptr || tensor.product() != nullptr) {
+        WHET_ASSIGN_OR_RETURN(auto small, ReadSmall(tensor, dtype, Shape(shape)));
+        if (small == nullptr) return misfit();
+        tensors_.push_back(std::move(small));
+        continue;
+      }
+      if (tensor.blob() >= blob_count) return misfit();
       const fb::Blob& blob = *blobs->Get(tensor.blob());
       const auto bytes = parts_.tensors.subspan(blob.offset(), blob.size());
       if (dtype == DType::kString) {
@@ -155,6 +196,49 @@ class IndexReader {
       tensors_.push_back(Constant::Refer(dtype, Shape(shape), bytes.data(), owner_));
     }
     return {};
+  }
+
+  // Tensors whose bytes are in the index, or follow from others; null if they do not fit.
+  Result<std::shared_ptr<const Constant>> ReadSmall(const fb::Tensor& tensor, DType dtype,
+                                                    const Shape& shape) {
+    std::shared_ptr<const Constant> none;
+    if (dtype == DType::kString) return none;
+    const uint64_t bytes = BytesOf(dtype, static_cast<uint64_t>(shape.elements()));
+    if (const auto* planes = tensor.planes()) {
+      if (planes->size() != bytes || tensor.product() != nullptr) return none;
+      WHET_RETURN_IF_ERROR(Spend(bytes));
+      auto constant = Constant::Allocate(dtype, shape);
+      auto* to = static_cast<uint8_t*>(constant->mutable_data());
+      const auto size = static_cast<size_t>(std::max(BitsOf(dtype) / 8, 1));
+      const size_t count = bytes / size;
+      for (size_t i = 0; i < count; ++i) {
+        for (size_t k = 0; k < size; ++k) to[i * size + k] = planes->data()[k * count + i];
+      }
+      return std::shared_ptr<const Constant>(std::move(constant));
+    }
+    const auto* product = tensor.product();
+    if (product->size() != 2 || dtype != DType::kF32) return none;
+    const uint32_t first = product->Get(0), second = product->Get(1);
+    // Only what has bytes of its own, so that a few numbers cannot become many.
+    if (first >= tensors_.size() || second >= tensors_.size() || is_product_[first] || is_product_[second]) {
+      return none;
+    }
+    const Constant& one = *tensors_[first];
+    const Constant& many = *tensors_[second];
+    if (one.dtype() != DType::kF32 || many.dtype() != DType::kF32 || one.shape().elements() != 1 ||
+        many.shape() != shape || bytes >= kSmallTensorBytes) {
+      return none;
+    }
+    // There is no honest reason for more than the factors' bytes, which stand in the index.
+    if (bytes > product_budget_)
+      return Error(Code::kBadFile, "is damaged: its products are larger than its index");
+    product_budget_ -= bytes;
+    auto constant = Constant::Allocate(dtype, shape);
+    const float factor = *one.view().as<float>();
+    for (int64_t i = 0; i < shape.elements(); ++i) {
+      static_cast<float*>(constant->mutable_data())[i] = factor * many.view().as<float>()[i];
+    }
+    return std::shared_ptr<const Constant>(std::move(constant));
   }
 
   // Null if the bytes are not so many strings. The characters stay in the file.
@@ -413,7 +497,9 @@ class IndexReader {
   const Parts& parts_;
   std::shared_ptr<const void> owner_;
   uint64_t budget_;
+  uint64_t product_budget_;
   std::vector<std::shared_ptr<const Constant>> tensors_;
+  std::vector<bool> is_product_;
   std::vector<Value*> values_;  // by number; null once out of reach
 };
 

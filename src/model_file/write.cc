@@ -1,3 +1,7 @@
+#include <zlib.h>
+
+#include <algorithm>
+#include <bit>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -39,6 +43,19 @@ std::vector<std::byte> EncodeStrings(const Constant& constant) {
   return bytes;
 }
 
+// The first bytes of all elements, then the second ones: those that are alike stand together, which
+// compresses.
+std::vector<uint8_t> ToPlanes(const Constant& constant) {
+  const auto* from = constant.view().as<const uint8_t>();
+  std::vector<uint8_t> planes(constant.bytes());
+  const size_t size = std::max(BitsOf(constant.dtype()) / 8, 1);
+  const size_t count = planes.size() / size;
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t k = 0; k < size; ++k) planes[k * count + i] = from[i * size + k];
+  }
+  return planes;
+}
+
 class IndexWriter {
  public:
   explicit IndexWriter(const Graph& graph) : graph_(graph) {}
@@ -47,6 +64,8 @@ class IndexWriter {
   Status Write(std::vector<std::byte>* index, std::vector<std::span<const std::byte>>* blobs) {
     CollectConstants(graph_);
     for (const State& state : graph_.states) AddUsed(state.output);
+    compact_ = CountSmall() >= kManySmallTensors;
+    if (compact_) FindProducts();
     WHET_ASSIGN_OR_RETURN(const auto graph, WriteGraph(graph_));
     std::vector<Offset<fb::State>> states;
     for (const State& state : graph_.states) {
@@ -82,7 +101,7 @@ class IndexWriter {
   }
 
   // After Write: the earliest version whose readers understand the file. The blobs live as long as this.
-  uint32_t readable_from() const { return needs_version_2_ ? 2 : 1; }
+  uint32_t readable_from() const { return compact_ ? 3 : needs_version_2_ ? 2 : 1; }
 
  private:
   // Constants are written in the order in which they are first read, so that it does not matter when they
@@ -99,7 +118,78 @@ class IndexWriter {
     for (const Value* output : graph.outputs()) AddUsed(output);
   }
 
+  static bool IsSmall(const Constant& constant) {
+    return constant.dtype() != DType::kString && constant.bytes() < kSmallTensorBytes;
+  }
+  size_t CountSmall() const {
+    size_t count = 0;
+    for (const auto& [graph, constants] : constants_) {
+      for (const Value* constant : constants) count += IsSmall(*constant->constant()) ? 1 : 0;
+    }
+    return count;
+  }
+
+  // The bias of a quantized layer has the scale of its input times those of its weights.
+  void FindProducts() {
+    for (const auto& node : graph_.nodes()) {
+      if (node->inputs().size() < 3) continue;
+      const Value* scales[3] = {};
+      for (size_t i = 0; i < 3; ++i) {
+        const Node* from = node->input(i) != nullptr ? node->input(i)->producer() : nullptr;
+        if (from != nullptr && from->Is("DequantizeLinear") && from->input(1)->IsConstant()) {
+          scales[i] = from->input(1);
+        }
+      }
+      if (scales[0] == nullptr || scales[1] == nullptr || scales[2] == nullptr) continue;
+      if (IsProduct(*scales[0]->constant(), *scales[1]->constant(), *scales[2]->constant())) {
+        products_.try_emplace(scales[2], scales[0], scales[1]);
+      }
+    }
+  }
+  static bool IsProduct(const Constant& one, const Constant& many, const Constant& product) {
+    if (one.dtype() != DType::kF32 || many.dtype() != DType::kF32 || product.dtype() != DType::kF32 ||
+        one.shape().elements() != 1 || many.shape() != product.shape() || !IsSmall(many)) {
+      return false;
+    }
+    const float factor = *one.view().as<float>();
+    const std::span values(many.view().as<float>(), static_cast<size_t>(many.shape().elements()));
+    return std::ranges::equal(
+        values, std::span(product.view().as<float>(), values.size()),
+        [&](float a, float b) { return std::bit_cast<uint32_t>(factor * a) == std::bit_cast<uint32_t>(b); });
+  }
+
+  int AddTensor(const Constant& constant, uint32_t blob, const std::vector<uint8_t>* planes,
+                const std::vector<uint32_t>* product) {
+    const auto& dims = constant.shape();
+    const auto shape = builder_.CreateVector(std::vector<int64_t>(dims.begin(), dims.end()));
+    const auto fb_planes =
+        planes != nullptr ? builder_.CreateVector(*planes) : Offset<flatbuffers::Vector<uint8_t>>();
+    const auto fb_product =
+        product != nullptr ? builder_.CreateVector(*product) : Offset<flatbuffers::Vector<uint32_t>>();
+    tensors_.push_back(fb::CreateTensor(builder_, static_cast<uint8_t>(constant.dtype()), shape, blob,
+                                        fb_planes, fb_product));
+    return static_cast<int>(tensors_.size()) - 1;
+  }
+
+  // Of a constant that is a Value, which may be the product of others that have been written.
+  int TensorOfValue(const Value& value) {
+    const auto product = products_.find(&value);
+    if (product == products_.end()) return tensor_of_[&value] = TensorOf(*value.constant());
+    const auto one = tensor_of_.find(product->second.first);
+    const auto many = tensor_of_.find(product->second.second);
+    if (one == tensor_of_.end() || many == tensor_of_.end()) {
+      return tensor_of_[&value] = TensorOf(*value.constant());
+    }
+    const std::vector<uint32_t> factors = {static_cast<uint32_t>(one->second),
+                                           static_cast<uint32_t>(many->second)};
+    return AddTensor(*value.constant(), 0, nullptr, &factors);
+  }
+
   int TensorOf(const Constant& constant) {
+    if (compact_ && IsSmall(constant)) {
+      const std::vector<uint8_t> planes = ToPlanes(constant);
+      return AddTensor(constant, 0, &planes, nullptr);
+    }
     auto bytes = std::span(constant.view().as<const std::byte>(), constant.bytes());
     if (constant.dtype() == DType::kString) {
       needs_version_2_ = true;
@@ -114,11 +204,7 @@ class IndexWriter {
       blobs_.push_back(bytes);
       hashes_.push_back(hash);
     }
-    const auto& dims = constant.shape();
-    const auto shape = builder_.CreateVector(std::vector<int64_t>(dims.begin(), dims.end()));
-    tensors_.push_back(
-        fb::CreateTensor(builder_, static_cast<uint8_t>(constant.dtype()), shape, blob->second));
-    return static_cast<int>(tensors_.size()) - 1;
+    return AddTensor(constant, blob->second, nullptr, nullptr);
   }
 
   Offset<fb::Type> WriteType(const Type& type) {
@@ -136,7 +222,7 @@ class IndexWriter {
 
   Offset<fb::Value> WriteValue(const Value& value) {
     numbers_[&value] = static_cast<uint32_t>(numbers_.size());
-    const int tensor = value.IsConstant() ? TensorOf(*value.constant()) : -1;
+    const int tensor = value.IsConstant() ? TensorOfValue(value) : -1;
     const auto name = builder_.CreateString(value.name());
     const auto type = value.IsConstant() ? Offset<fb::Type>() : WriteType(value.type);
     return fb::CreateValue(builder_, name, type, tensor);
@@ -223,8 +309,33 @@ class IndexWriter {
   std::vector<std::span<const std::byte>> blobs_;
   std::vector<Sha256> hashes_;
   std::deque<std::vector<std::byte>> encoded_;  // bytes that stand nowhere else
+  std::unordered_map<const Value*, std::pair<const Value*, const Value*>> products_;
+  std::unordered_map<const Value*, int> tensor_of_;  // of constants with bytes of their own
   bool needs_version_2_ = false;
+  bool compact_ = false;
 };
+
+// What stands in the file for an index: itself, or compressed with what RFC 1950 offers.
+Result<std::vector<std::byte>> Stored(std::vector<std::byte> index, bool compact) {
+  if (!compact) return index;
+  const CompressedIndexHeader header = [&] {
+    CompressedIndexHeader made{};
+    std::memcpy(made.magic, kCompressedIndexMagic, sizeof(made.magic));
+    made.bytes = index.size();
+    return made;
+  }();
+  uLongf bytes = compressBound(index.size());
+  std::vector<std::byte> stored(sizeof(header) + bytes);
+  std::memcpy(stored.data(), &header, sizeof(header));
+  const int status =
+      compress2(reinterpret_cast<Bytef*>(stored.data() + sizeof(header)), &bytes,
+                reinterpret_cast<const Bytef*>(index.data()), index.size(), Z_BEST_COMPRESSION);
+  if (status != Z_OK)
+    return Error(Code::kOutOfMemory, "the index cannot be compressed (zlib says %d)", status);
+  stored.resize(sizeof(header) + bytes);
+  const bool allowed = index.size() / kMostCompression < stored.size();
+  return allowed && stored.size() < index.size() ? stored : index;
+}
 
 // Calls write(bytes) with the file's pieces in order.
 template <typename WriteFn>
@@ -238,11 +349,12 @@ Status WriteModel(const Graph& graph, WriteFn write) {
   std::memcpy(header.magic, kModelMagic, sizeof(kModelMagic));
   header.version = kModelFormatVersion;
   header.readable_from = writer.readable_from();
+  header.index_sha256 = Sha256Of(index);
+  WHET_ASSIGN_OR_RETURN(index, Stored(std::move(index), writer.readable_from() >= 3));
   header.index_bytes = index.size();
   for (const auto& blob : blobs) header.tensor_bytes = AlignTensor(header.tensor_bytes + blob.size());
   // Vector loads may run over a tensor's end.
   header.tensor_bytes += kTensorAlignment;
-  header.index_sha256 = Sha256Of(index);
   WHET_RETURN_IF_ERROR(write(std::as_bytes(std::span(&header, 1))));
   const auto padded = [&](std::span<const std::byte> bytes) -> Status {
     WHET_RETURN_IF_ERROR(write(bytes));

@@ -1,6 +1,7 @@
 #include "quantize/rewrite.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -193,6 +194,12 @@ class Rewriter {
     const std::string bias_name =
         original.input(2) != nullptr ? original.input(2)->name() : node.name() + ".bias";
     if (!IsStatic(assigned.scheme)) {
+      // The weights' error is a hundredth and more; 16 bits are plenty, and a Model file stores the zeros
+      // behind them in no space.
+      const bool coarse = assigned.scheme == Scheme::kWeight8 || assigned.scheme == Scheme::kWeight4;
+      for (float& value : bias) {
+        if (coarse) value = std::bit_cast<float>((std::bit_cast<uint32_t>(value) + 0x80U) & ~0xffU);
+      }
       layer->bytes += bias.size() * sizeof(float);
       node.SetInput(2, builder_.Const(Constant::Vector<float>(DType::kF32, bias), bias_name));
       return {};

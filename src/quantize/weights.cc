@@ -1,6 +1,7 @@
 #include "quantize/weights.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "ir/evaluate.h"
@@ -55,6 +56,16 @@ std::shared_ptr<Constant> Zeroed(DType dtype, const Shape& shape) {
   return constant;
 }
 
+// The next scale with so many bits after the first: steps that are a thousandth wider cost nothing that can
+// be measured, and a Model file stores the zeros at the end of a number in no space.
+float RoundUp(double scale, int bits) {
+  auto rounded = static_cast<float>(scale);
+  const uint32_t rest = (1U << (23 - bits)) - 1;
+  return std::bit_cast<float>((std::bit_cast<uint32_t>(rounded) + rest) & ~rest);
+}
+constexpr int kChannelScaleBits = 10;
+constexpr int kBlockScaleBits = 7;
+
 struct BlockScale {
   double scale = 1;
   int64_t zero = 0;
@@ -74,7 +85,7 @@ BlockScale ChooseBlockScale(const float* first, int64_t count, int64_t stride, i
     BlockScale choice;
     choice.scale =
         symmetric ? std::max(-low, high) * part / largest : (high - low) * part / (largest - least);
-    choice.scale = static_cast<double>(static_cast<float>(std::max(choice.scale, 1e-30)));
+    choice.scale = static_cast<double>(RoundUp(std::max(choice.scale, 1e-30), kBlockScaleBits));
     choice.zero = symmetric ? 0 : Round(-low * part / choice.scale, least, largest);
     return choice;
   };
@@ -134,7 +145,7 @@ QuantizedTensor QuantizeByChannel(const TensorView& weights, int axis, std::span
     const double own = reach[c] > 0 ? reach[c] : largest > 0 ? largest : kLargest;
     double chosen = own / kLargest;
     if (c < least_scales.size()) chosen = std::max(chosen, least_scales[c]);
-    scales[c] = static_cast<float>(std::max(chosen, 1e-30));
+    scales[c] = RoundUp(std::max(chosen, 1e-30), kChannelScaleBits);
   }
   auto values = Zeroed(DType::kI8, weights.shape);
   auto* to = static_cast<int8_t*>(values->mutable_data());

@@ -39,6 +39,10 @@ for model in mobile residual; do
     wanted=$(($(stated "$model") - ${scheme#*:}))
     echo "$model as ${scheme%:*}: $right right, at least $wanted are asked"
     ((right >= wanted)) || faults=$((faults + 1))
+    read -r before after <<<"$(stat -c %s "$root/models/fashion_mnist/$model.onnx" "$small" | xargs)"
+    tenths=$([[ $scheme == int8* ]] && echo 38 || echo 70)
+    echo "$model as ${scheme%:*}: $before bytes became $after, at least $tenths tenths smaller are asked"
+    ((before * 10 >= after * tenths)) || faults=$((faults + 1))
   done
   # Integers give the same bytes on every instruction set that this machine has.
   "$whet" run "$folder/$model-int8.whet" -i random:1 --no-cache --isa portable -o "$folder/portable.npz" >/dev/null
