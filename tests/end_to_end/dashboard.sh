@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scripts/build_web.sh --check
-DASHBOARD=$PWD/build/web node --test build/web_build/tests/
+DASHBOARD=$PWD/build/web node --test build/web_build/tests/dashboard.test.mjs

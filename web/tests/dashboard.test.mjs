@@ -1,4 +1,4 @@
-// The built dashboard in headless Chromium, against the stand-in server: DASHBOARD=build/web node --test tests/
+// The built dashboard in headless Chromium, against the stand-in server: DASHBOARD=build/web node --test THIS_FILE
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";

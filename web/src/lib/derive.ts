@@ -65,6 +65,7 @@ export function metricDifference(scale: Scale, value: number | null | undefined)
 
 /** New − control, with its sign. */
 export function signedDifference(metric: GateMetric): string {
+  if (metric.new === null || metric.control === null) return UNKNOWN;
   const worse = metric.difference ?? 0;
   const up = metric.name === "accuracy" ? -worse : worse;
   return (up > 0 ? "+" : up < 0 ? "−" : "") + metricDifference(scaleOfMetric(metric), metric.difference);

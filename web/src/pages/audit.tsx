@@ -36,7 +36,7 @@ function Entries() {
                 </thead>
                 <tbody>
                   {page.items.map((entry, index) => {
-                    const rollout = /^rollouts?\/([a-z0-9-]+)$/.exec(entry.object)?.[1];
+                    const rollout = entry.action.startsWith("rollout.") ? entry.object : null;
                     return (
                       <tr key={`${entry.time} ${index}`}>
                         <th scope="row">

@@ -94,6 +94,12 @@ function StartRollout({ release, channels }: { release: Release; channels: Chann
           onClose={() => setOpen(false)}
           onConfirm={start}
         >
+          {channels.length === 0 && (
+            <p>
+              There is no channel yet. The first version of a model is made stable in one by <code>PUT /api/v1/channels</code>; later ones are
+              rolled out against it.
+            </p>
+          )}
           <div class="field">
             <label for={`${id}-channel`}>Channel</label>
             <select id={`${id}-channel`} value={chosen} onChange={(event) => setChannel(event.currentTarget.value)}>

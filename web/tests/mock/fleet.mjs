@@ -377,7 +377,7 @@ export function makeFleet(now = Date.now()) {
         actor: entry.actor,
         role: entry.actor === "gate" ? "server" : "releaser",
         action: `rollout.${entry.action}`,
-        object: `rollouts/${rollout.id}`,
+        object: rollout.id,
         detail: entry.reason,
       })),
     )
@@ -386,9 +386,9 @@ export function makeFleet(now = Date.now()) {
         time: iso(now - 31 * DAY - index * 5 * HOUR),
         actor: ["mira", "jonas", "ci"][index % 3],
         role: "releaser",
-        action: index % 4 ? "release.publish" : "token.create",
-        object: index % 4 ? `releases/detector/0.${60 - Math.floor(index / 4)}.${index % 4}` : `tokens/site-${index}`,
-        detail: "",
+        action: index % 4 ? "channel.set" : "token.create",
+        object: index % 4 ? "stable" : `site-${index}`,
+        detail: index % 4 ? `detector 0.${60 - Math.floor(index / 4)}.${index % 4}` : "",
       })),
     )
     .sort((a, b) => (a.time < b.time ? 1 : -1));

@@ -50,7 +50,7 @@ export async function startMock({ files, port = 0, fleet = makeFleet() }) {
     const time = new Date().toISOString();
     rollout.updated = time;
     rollout.history.push({ time, actor, action, reason });
-    fleet.audit.unshift({ time, actor, role: "operator", action: `rollout.${action}`, object: `rollouts/${rollout.id}`, detail: reason });
+    fleet.audit.unshift({ time, actor, role: "operator", action: `rollout.${action}`, object: rollout.id, detail: reason });
     send("rollout", rollout);
     send("overview", fleet.overview());
     return { status: 200, body: rollout };
