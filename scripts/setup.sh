@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [fetch] [test] [lint] [test-all]
+# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [fetch] [test] [lint] [deltas] [test-all]
 # (build alone when no group is named). Asks dpkg first, so it is quick and needs no network when all are there.
 # What each package is for: docs/dependencies.md.
 set -euo pipefail
@@ -26,6 +26,10 @@ test=(
 lint=(
   clang-tidy-19
 )
+# What bench/deltas compares with, and what makes the updates that it measures on.
+deltas=(
+  bsdiff xdelta3 zstd python3-torch python3-onnx python3-numpy dataset-fashion-mnist nodejs npm ca-certificates
+)
 test_all=(
   clang-19 libclang-rt-19-dev
   googletest g++-aarch64-linux-gnu qemu-user
@@ -37,9 +41,10 @@ for group in "${@:-build}"; do
     build) wanted+=("${build[@]}") ;;
     fetch) wanted+=("${fetch[@]}") ;;
     test) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}") ;;
+    deltas) wanted+=("${build[@]}" "${deltas[@]}") ;;
     lint) wanted+=("${build[@]}" "${lint[@]}") ;;
     test-all) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}" "${lint[@]}" "${test_all[@]}") ;;
-    *) echo "setup.sh: no group '$group'; there are: build, fetch, test, lint, test-all" >&2; exit 2 ;;
+    *) echo "setup.sh: no group '$group'; there are: build, fetch, test, lint, deltas, test-all" >&2; exit 2 ;;
   esac
 done
 
