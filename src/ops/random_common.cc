@@ -8,9 +8,19 @@
 
 namespace whet::ops {
 
+namespace {
+
+// ONNX's seeds are floats; one that is no integer of 64 bits, or not even a number, is taken as LoadInt takes
+// it.
+int64_t SeedOf(const Attributes& attributes) {
+  double seed = attributes.Float("seed", 0);
+  return attributes.Int("seed", LoadInt({DType::kF64, Shape{}, &seed}, 0));
+}
+
+}  // namespace
+
 RandomSequence::RandomSequence(const Attributes& attributes)
-    : state_(
-          static_cast<uint32_t>(attributes.Int("seed", static_cast<int64_t>(attributes.Float("seed", 0))))) {}
+    : state_(static_cast<uint32_t>(SeedOf(attributes))) {}
 
 double RandomSequence::Uniform() {
   // 53 bits of two draws.
