@@ -8,11 +8,11 @@
 namespace whet::fleet {
 namespace {
 
-// The share of 2000 runs without an effect in which looking after each of 300 steps finds "evidence" at
+// The share of 1000 runs without an effect in which looking after each of 300 steps finds "evidence" at
 // `alpha`.
 template <typename Step>
 double FalseAlarms(double alpha, Step step) {
-  constexpr int kRuns = 2000;
+  constexpr int kRuns = 1000;
   int alarms = 0;
   for (int run = 0; run < kRuns; ++run) {
     std::mt19937_64 random(static_cast<uint64_t>(run) + 1);

@@ -144,6 +144,16 @@ void JudgeMissing(const Metric& metric, const Comparison& comparison, bool expla
                        : Format("only one side tells of %s: not judged", metric.what);
 }
 
+// Load swings over a day, and with it latency and energy; silence grows with a stage's age. Only devices of
+// the same hours can be compared.
+MetricVerdict NotJudgedByThePast(const char* name, double margin, bool explain) {
+  MetricVerdict verdict;
+  verdict.name = name;
+  verdict.threshold = margin;
+  if (explain) verdict.reason = "there is no control in the same time: not judged";
+  return verdict;
+}
+
 MetricVerdict JudgeShare(const Metric& metric, const Rules& rules, const GateInput& input, bool explain) {
   MetricVerdict verdict;
   verdict.name = metric.name;
@@ -204,6 +214,7 @@ MetricVerdict JudgeInstalls(const Policy& policy, const Rules& rules, const Gate
 }
 
 MetricVerdict JudgeLatency(const Policy& policy, const Rules& rules, const GateInput& input, bool explain) {
+  if (input.control_is_past) return NotJudgedByThePast("latency_p95", policy.latency_p95, explain);
   const std::string margin_text = Format("a rise of %s", Percent(policy.latency_p95).c_str());
   // The shares above p95 (control) and p95 * (1 + margin) (candidate) are equal where the candidate's p95 is
   // at its margin. A tail heavier by 2 points is what a rise of some percent beyond the margin makes.
@@ -235,6 +246,7 @@ MetricVerdict JudgeLatency(const Policy& policy, const Rules& rules, const GateI
 }
 
 MetricVerdict JudgeEnergy(const Policy& policy, const Rules& rules, const GateInput& input, bool explain) {
+  if (input.control_is_past) return NotJudgedByThePast("energy", policy.energy, explain);
   MetricVerdict verdict;
   verdict.name = "energy";
   verdict.threshold = policy.energy;
@@ -332,9 +344,13 @@ Gate EvaluateGate(const Policy& policy, const GateInput& input, bool explain) {
   gate.metrics.push_back(JudgeLatency(policy, rules, input, explain));
   gate.metrics.push_back(JudgeAccuracy(policy, rules, input, explain));
   gate.metrics.push_back(JudgeEnergy(policy, rules, input, explain));
-  gate.metrics.push_back(JudgeShare({"dark", &ArmSums::dark, true, false, policy.dark, policy.dark,
-                                     "devices have gone dark", dark_text.c_str()},
-                                    rules, input, explain));
+  if (input.control_is_past) {
+    gate.metrics.push_back(NotJudgedByThePast("dark", policy.dark, explain));
+  } else {
+    gate.metrics.push_back(JudgeShare({"dark", &ArmSums::dark, true, false, policy.dark, policy.dark,
+                                       "devices have gone dark", dark_text.c_str()},
+                                      rules, input, explain));
+  }
 
   const MetricVerdict* waiting = nullptr;
   for (const MetricVerdict& metric : gate.metrics) {

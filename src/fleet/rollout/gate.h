@@ -21,7 +21,9 @@ std::string_view VerdictName(Verdict verdict);
 struct GateInput {
   Arm candidate;
   Arm control;
-  // There is no control now (100 %), and `control` is that of the stage before.
+  // There is no control now (100 %), and `control` is that of the stage before: good enough for crashes,
+  // errors and accuracy. Latency and energy, which swing over a day, and silence, which grows with a stage's
+  // age, are not judged.
   bool control_is_past = false;
   // Known devices that the stage gives the candidate to, whether they have it yet or not.
   uint64_t cohort_devices = 0;

@@ -243,7 +243,10 @@ TEST(GateTest, WithoutAControlOnlyInstallationsAreJudged) {
 
   input = Input(kGood, kControl);
   input.control_is_past = true;
-  EXPECT_THAT(EvaluateGate({}, input).reason, HasSubstr("the stage before"));
+  gate = EvaluateGate({}, input);
+  EXPECT_THAT(gate.reason, HasSubstr("the stage before"));
+  EXPECT_TRUE(Of(gate, "crashes").judged);
+  EXPECT_FALSE(Of(gate, "latency_p95").judged);
 }
 
 TEST(GateTest, AReportsWordsBecomeATally) {

@@ -16,8 +16,8 @@ struct Policy {
   std::vector<double> stages = {10, 50, 100};
   uint64_t min_devices =
       200;  // that report the candidate before a stage can pass; a smaller cohort: all of it
-  int64_t dwell_s = 2 * 3600;    // a stage lasts at least this long
-  int64_t silence_s = 2 * 3600;  // a device that was there and says nothing for so long is dark
+  int64_t dwell_s = 2 * 3600;  // a stage lasts at least this long
+  int64_t silence_s = 3600;    // a device that was there and says nothing for so long is dark
   // When a stage is this old and the evidence is still too thin to prove a metric harmless, it passes if what
   // was seen stays within the margin. 0: never, an operator decides.
   int64_t accept_after_s = 24 * 3600;
@@ -40,8 +40,8 @@ struct Policy {
   int64_t shadow_s = 0;  // for the rollout document
   int64_t trial_s = 600;
 
-  // A stage cannot pass before silence can have shown.
-  int64_t DwellRequired() const { return dwell_s > silence_s ? dwell_s : silence_s; }
+  // A stage cannot pass before the silence of those who took the candidate early can have shown.
+  int64_t DwellRequired() const { return dwell_s > 2 * silence_s ? dwell_s : 2 * silence_s; }
   bool operator==(const Policy&) const = default;
 };
 
