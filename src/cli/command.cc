@@ -15,6 +15,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeQuantizeCommand());
   commands.push_back(MakeExportCommand());
   commands.push_back(MakeDeltaCommand());
+  commands.push_back(MakeRolloutCommand());
   commands.push_back(MakeFleetCommand());
   return commands;
 }

@@ -41,6 +41,7 @@ std::unique_ptr<Command> MakeImportCommand();
 std::unique_ptr<Command> MakeInspectCommand();
 std::unique_ptr<Command> MakeOpsCommand();
 std::unique_ptr<Command> MakeQuantizeCommand();
+std::unique_ptr<Command> MakeRolloutCommand();
 std::unique_ptr<Command> MakeRunCommand();
 
 // All of them, in the order of a model's journey.
