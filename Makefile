@@ -4,13 +4,14 @@
 #   make demo          build, fetch a model, find the faces on a photograph, print the latency
 #   make test          build and run the tests (some 10 minutes on two cores)
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
+#   make test-faults  50,000 lives of a device whose disk fails at random
 #   make bench-peers   latency beside ONNX Runtime, measured in the same run
 #   make docs          the table of operators, docs/operators.md
 #   make format, lint  clang-format, clang-tidy (lint-changed: only what the last 20 commits changed)
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all setup configure web demo test test-all test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
+.PHONY: all setup configure web demo test test-all test-faults test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
 
 all: setup configure
 	cmake --build $(BUILD)
@@ -35,7 +36,14 @@ test:
 
 test-all:
 	@scripts/setup.sh test-all
-	@$(MAKE) --no-print-directory test lint test-asan test-fuzz test-aarch64
+	@$(MAKE) --no-print-directory test lint test-faults test-asan test-fuzz test-aarch64
+
+# 50,000 lives of a device whose disk fails at random, in memory and by libfiu in system calls.
+test-faults: configure
+	@scripts/setup.sh test
+	cmake --build $(BUILD) --target agent_faults
+	$(BUILD)/tests/agent_faults 45000 $(BUILD)/agent_faults
+	LD_PRELOAD=/usr/lib/fiu/fiu_posix_preload.so $(BUILD)/tests/agent_faults 5000 /dev/shm/whet_agent_faults --posix
 
 test-asan:
 	cmake --preset asan

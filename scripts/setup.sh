@@ -19,7 +19,7 @@ fetch=(
   nodejs npm ca-certificates
 )
 test=(
-  git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist
+  git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist libfiu-dev
   clang-format-19 openssl postgresql
   chromium fonts-dejavu-core
 )
