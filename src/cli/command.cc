@@ -17,6 +17,11 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeDeltaCommand());
   commands.push_back(MakeRolloutCommand());
   commands.push_back(MakeFleetCommand());
+  commands.push_back(MakePackCommand());
+  commands.push_back(MakeSignCommand());
+  commands.push_back(MakePublishCommand());
+  commands.push_back(MakeKeyCommand());
+  commands.push_back(MakeTufCommand());
   return commands;
 }
 

@@ -39,10 +39,15 @@ std::unique_ptr<Command> MakeExportCommand();
 std::unique_ptr<Command> MakeFleetCommand();
 std::unique_ptr<Command> MakeImportCommand();
 std::unique_ptr<Command> MakeInspectCommand();
+std::unique_ptr<Command> MakeKeyCommand();
 std::unique_ptr<Command> MakeOpsCommand();
+std::unique_ptr<Command> MakePackCommand();
+std::unique_ptr<Command> MakePublishCommand();
 std::unique_ptr<Command> MakeQuantizeCommand();
 std::unique_ptr<Command> MakeRolloutCommand();
 std::unique_ptr<Command> MakeRunCommand();
+std::unique_ptr<Command> MakeSignCommand();
+std::unique_ptr<Command> MakeTufCommand();
 
 // All of them, in the order of a model's journey.
 std::vector<std::unique_ptr<Command>> MakeCommands();

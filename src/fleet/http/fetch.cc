@@ -1,6 +1,8 @@
 #include "fleet/http/fetch.h"
 
+#define CURL_DISABLE_TYPECHECK  // its checks are macros around the functions' names
 #include <curl/curl.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <cstring>
@@ -11,12 +13,62 @@ namespace {
 
 constexpr size_t kMaxErrorBody = 4096;
 
+// libcurl is loaded when the first Fetcher is made: it brings some thirty libraries and 6 MB of memory along,
+// which programs that only sometimes use the network (whet run, the agent between its polls) do not have to
+// carry.
+struct CurlApi {
+  decltype(&::curl_global_init) global_init = nullptr;
+  decltype(&::curl_easy_init) easy_init = nullptr;
+  decltype(&::curl_easy_cleanup) easy_cleanup = nullptr;
+  decltype(&::curl_easy_reset) easy_reset = nullptr;
+  decltype(&::curl_easy_setopt) easy_setopt = nullptr;
+  decltype(&::curl_easy_perform) easy_perform = nullptr;
+  decltype(&::curl_easy_getinfo) easy_getinfo = nullptr;
+  decltype(&::curl_easy_strerror) easy_strerror = nullptr;
+  decltype(&::curl_slist_append) slist_append = nullptr;
+  decltype(&::curl_slist_free_all) slist_free_all = nullptr;
+  std::string missing;  // why it cannot be used; empty if it can
+};
+
+template <typename Function>
+void Find(void* library, const char* name, Function& function, std::string& missing) {
+  function = reinterpret_cast<Function>(::dlsym(library, name));
+  if (!function && missing.empty()) missing = std::string("libcurl has no ") + name;
+}
+
+// Stays loaded: libcurl's global state has no end before the process's.
+const CurlApi& Api() {
+  static const CurlApi kApi = [] {
+    CurlApi api;
+    void* library = ::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (!library) {
+      api.missing =
+          "libcurl cannot be loaded (Debian's package libcurl4 has it): " + std::string(::dlerror());
+      return api;
+    }
+    Find(library, "curl_global_init", api.global_init, api.missing);
+    Find(library, "curl_easy_init", api.easy_init, api.missing);
+    Find(library, "curl_easy_cleanup", api.easy_cleanup, api.missing);
+    Find(library, "curl_easy_reset", api.easy_reset, api.missing);
+    Find(library, "curl_easy_setopt", api.easy_setopt, api.missing);
+    Find(library, "curl_easy_perform", api.easy_perform, api.missing);
+    Find(library, "curl_easy_getinfo", api.easy_getinfo, api.missing);
+    Find(library, "curl_easy_strerror", api.easy_strerror, api.missing);
+    Find(library, "curl_slist_append", api.slist_append, api.missing);
+    Find(library, "curl_slist_free_all", api.slist_free_all, api.missing);
+    if (api.missing.empty() && api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+      api.missing = "libcurl does not start";
+    return api;
+  }();
+  return kApi;
+}
+
 struct CurlDelete {
-  void operator()(CURL* curl) const { curl_easy_cleanup(curl); }
+  void operator()(CURL* curl) const { Api().easy_cleanup(curl); }
 };
 
 struct SlistDelete {
-  void operator()(curl_slist* list) const { curl_slist_free_all(list); }
+  void operator()(curl_slist* list) const { Api().slist_free_all(list); }
 };
 
 // A line break in a header's name or value would let its author add headers.
@@ -65,7 +117,7 @@ struct Transfer {
   Status Start() {
     started = true;
     long status = 0;
-    curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
+    Api().easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
     response.status = static_cast<int>(status);
     if (is_file) response.status = request->first_byte > 0 ? 206 : 200;
     if (response.status != 206) return OkStatus();
@@ -157,7 +209,7 @@ class CurlFetcher final : public Fetcher {
         return Error(Code::kInvalidArgument, "a header holds a line break");
       }
       const std::string line = name + ":" + (value.empty() ? "" : " " + value);
-      curl_slist* longer = curl_slist_append(list.get(), line.c_str());
+      curl_slist* longer = Api().slist_append(list.get(), line.c_str());
       if (!longer) return Error(Code::kOutOfMemory, "out of memory");
       (void)list.release();
       list.reset(longer);
@@ -180,40 +232,40 @@ class CurlFetcher final : public Fetcher {
     WHET_ASSIGN_OR_RETURN(const auto headers, Headers(request));
 
     CURL* curl = curl_.get();
-    curl_easy_reset(curl);  // keeps connections, DNS cache and TLS sessions
+    Api().easy_reset(curl);  // keeps connections, DNS cache and TLS sessions
     char reason[CURL_ERROR_SIZE] = "";
-    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
-    curl_easy_setopt(curl, CURLOPT_URL, request.url.c_str());
-    curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, is_file ? "file" : "http,https");
-    curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, is_https ? "https" : "http,https");
-    curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, is_file || request.body ? 0L : 1L);
-    curl_easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<long>(options_.max_redirects));
-    curl_easy_setopt(curl, CURLOPT_USERAGENT, options_.user_agent.c_str());
-    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options_.connect_timeout_s));
-    curl_easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(options_.total_timeout_s));
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options_.low_speed_bytes_per_s));
-    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.low_speed_s));
-    if (!options_.ca_file.empty()) curl_easy_setopt(curl, CURLOPT_CAINFO, options_.ca_file.c_str());
-    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
-    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, &OnBody);
-    curl_easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
+    Api().easy_setopt(curl, CURLOPT_ERRORBUFFER, reason);
+    Api().easy_setopt(curl, CURLOPT_URL, request.url.c_str());
+    Api().easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+    Api().easy_setopt(curl, CURLOPT_PROTOCOLS_STR, is_file ? "file" : "http,https");
+    Api().easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, is_https ? "https" : "http,https");
+    Api().easy_setopt(curl, CURLOPT_FOLLOWLOCATION, is_file || request.body ? 0L : 1L);
+    Api().easy_setopt(curl, CURLOPT_MAXREDIRS, static_cast<long>(options_.max_redirects));
+    Api().easy_setopt(curl, CURLOPT_USERAGENT, options_.user_agent.c_str());
+    Api().easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, static_cast<long>(options_.connect_timeout_s));
+    Api().easy_setopt(curl, CURLOPT_TIMEOUT, static_cast<long>(options_.total_timeout_s));
+    Api().easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(options_.low_speed_bytes_per_s));
+    Api().easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, static_cast<long>(options_.low_speed_s));
+    if (!options_.ca_file.empty()) Api().easy_setopt(curl, CURLOPT_CAINFO, options_.ca_file.c_str());
+    Api().easy_setopt(curl, CURLOPT_HTTPHEADER, headers.get());
+    Api().easy_setopt(curl, CURLOPT_WRITEFUNCTION, &OnBody);
+    Api().easy_setopt(curl, CURLOPT_WRITEDATA, &transfer);
     if (!is_file) {
-      curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, &OnHeader);
-      curl_easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
+      Api().easy_setopt(curl, CURLOPT_HEADERFUNCTION, &OnHeader);
+      Api().easy_setopt(curl, CURLOPT_HEADERDATA, &transfer);
     }
-    curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &OnProgress);
-    curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
-    curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+    Api().easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, &OnProgress);
+    Api().easy_setopt(curl, CURLOPT_XFERINFODATA, &transfer);
+    Api().easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
     const std::string range = std::to_string(request.first_byte) + "-";
-    if (request.first_byte > 0) curl_easy_setopt(curl, CURLOPT_RANGE, range.c_str());
+    if (request.first_byte > 0) Api().easy_setopt(curl, CURLOPT_RANGE, range.c_str());
     if (request.body) {
-      curl_easy_setopt(curl, CURLOPT_POST, 1L);
-      curl_easy_setopt(curl, CURLOPT_POSTFIELDS, request.body->data());
-      curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+      Api().easy_setopt(curl, CURLOPT_POST, 1L);
+      Api().easy_setopt(curl, CURLOPT_POSTFIELDS, request.body->data());
+      Api().easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
     }
 
-    const CURLcode code = curl_easy_perform(curl);
+    const CURLcode code = Api().easy_perform(curl);
     if (!transfer.error.ok()) return std::move(transfer.error);
     if (is_file && code == CURLE_FILE_COULDNT_READ_FILE) {
       transfer.response.status = 404;
@@ -232,8 +284,8 @@ class CurlFetcher final : public Fetcher {
         return Error(Code::kLimitExceeded, "more than %d redirects", options_.max_redirects);
       case CURLE_URL_MALFORMAT: return Error(Code::kInvalidArgument, "the URL is not well formed");
       case CURLE_OPERATION_TIMEDOUT:
-        return Error(Code::kIo, "too slow: %s", reason[0] != '\0' ? reason : curl_easy_strerror(code));
-      default: return Error(Code::kIo, "%s", reason[0] != '\0' ? reason : curl_easy_strerror(code));
+        return Error(Code::kIo, "too slow: %s", reason[0] != '\0' ? reason : Api().easy_strerror(code));
+      default: return Error(Code::kIo, "%s", reason[0] != '\0' ? reason : Api().easy_strerror(code));
     }
   }
 
@@ -244,13 +296,8 @@ class CurlFetcher final : public Fetcher {
 }  // namespace
 
 Result<std::unique_ptr<Fetcher>> MakeFetcher(FetchOptions options) {
-  // Initializes once per process, whichever thread comes first; there is nothing to undo before the process
-  // ends.
-  static const CURLcode initialized = curl_global_init(CURL_GLOBAL_DEFAULT);
-  if (initialized != CURLE_OK) {
-    return Error(Code::kInternal, "libcurl does not start: %s", curl_easy_strerror(initialized));
-  }
-  CURL* curl = curl_easy_init();
+  if (!Api().missing.empty()) return Error(Code::kUnsupported, "%s", Api().missing.c_str());
+  CURL* curl = Api().easy_init();
   if (!curl) return Error(Code::kOutOfMemory, "libcurl does not start: out of memory");
   return std::unique_ptr<Fetcher>(std::make_unique<CurlFetcher>(std::move(options), curl));
 }

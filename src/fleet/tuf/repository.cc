@@ -223,6 +223,16 @@ Result<TargetsMetadata> Repository::Targets() const {
   return edit.targets();
 }
 
+Result<SnapshotMetadata> Repository::Snapshot() const {
+  WHET_ASSIGN_OR_RETURN(const RepositoryEdit edit, RepositoryEdit::Begin(folder_, *keys_, options_));
+  return edit.snapshot();
+}
+
+Result<TimestampMetadata> Repository::Timestamp() const {
+  WHET_ASSIGN_OR_RETURN(const RepositoryEdit edit, RepositoryEdit::Begin(folder_, *keys_, options_));
+  return edit.timestamp();
+}
+
 Result<TargetsMetadata> Repository::Role(std::string_view role) const {
   WHET_ASSIGN_OR_RETURN(const RepositoryEdit edit, RepositoryEdit::Begin(folder_, *keys_, options_));
   return edit.Load(role);

@@ -75,6 +75,8 @@ class Repository {
   // Reading. What does not verify is an error.
   Result<RootMetadata> Root() const;
   Result<TargetsMetadata> Targets() const;
+  Result<SnapshotMetadata> Snapshot() const;
+  Result<TimestampMetadata> Timestamp() const;
   // A role that targets.json delegates to; kNotFound if there is no such delegation, or nothing was published
   // in it yet.
   Result<TargetsMetadata> Role(std::string_view role) const;

@@ -1,0 +1,245 @@
+// whet tuf: a plain client of a TUF repository (the commands of the public conformance suite), and the making
+// of repositories.
+
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "cli/command.h"
+#include "cli/console.h"
+#include "cli/key_files.h"
+#include "fleet/tuf/client.h"
+#include "fleet/tuf/json.h"
+#include "fleet/tuf/names.h"
+#include "fleet/tuf/repository.h"
+
+namespace whet::cli {
+namespace {
+
+constexpr size_t kMaxRootBytes = size_t{1} << 20;
+
+class TufCommand final : public Command {
+ public:
+  std::string_view name() const override { return "tuf"; }
+  std::string_view summary() const override {
+    return "Make a repository of releases, or fetch from one (The Update Framework)";
+  }
+  std::string_view example() const override {
+    return "  whet tuf create repo --root keys/root.key --targets keys/targets.key --online keys/online.key "
+           "--keys keys\n"
+           "  whet tuf delegate models.detector --repo repo --signer alice.key --signer bob.key --threshold "
+           "2 --keys keys\n"
+           "  whet tuf show --repo repo\n"
+           "  whet tuf --metadata-dir trusted init repo/metadata/1.root.json\n"
+           "  whet tuf --metadata-dir trusted --metadata-url https://host/repo/metadata refresh\n"
+           "  whet tuf --metadata-dir trusted --metadata-url https://host/repo/metadata --target-dir got \\\n"
+           "      --target-base-url https://host/repo/targets --target-name rollouts/stable/detector.json "
+           "download";
+  }
+
+  void Define(CLI::App& app) override {
+    app.require_subcommand(1);
+    app.add_option("--metadata-dir", metadata_folder_, "Where trusted metadata is kept")->type_name("FOLDER");
+    app.add_option("--metadata-url", metadata_url_, "Where the repository's metadata is")->type_name("URL");
+    app.add_option("--target-name", target_names_, "A target to download (repeatable)")
+        ->type_name("PATH")
+        ->allow_extra_args(false);
+    app.add_option("--target-base-url", target_url_, "Where the repository's targets are")->type_name("URL");
+    app.add_option("--target-dir", target_folder_, "Where downloaded targets go")->type_name("FOLDER");
+
+    init_ = app.add_subcommand("init", "Trust a root.json, which must have come by a safe way");
+    init_->add_option("ROOT", root_, "The root.json")->required();
+    refresh_ = app.add_subcommand("refresh", "Bring the trusted metadata up to date");
+    download_ = app.add_subcommand("download", "Refresh, then fetch and verify targets");
+
+    create_ = app.add_subcommand("create", "Make a new repository");
+    create_->add_option("FOLDER", repository_, "The folder to make it in")->required();
+    create_->add_option("--root", plan_.root.public_keys, "A key of the root role (repeatable)")
+        ->required()
+        ->allow_extra_args(false);
+    create_->add_option("--root-threshold", plan_.root.threshold, "How many of them must sign")
+        ->capture_default_str();
+    create_->add_option("--targets", plan_.targets.public_keys, "A key of the targets role (repeatable)")
+        ->required()
+        ->allow_extra_args(false);
+    create_->add_option("--targets-threshold", plan_.targets.threshold, "How many of them must sign")
+        ->capture_default_str();
+    create_->add_option("--online", online_, "The key of snapshot, timestamp and deltas")->required();
+    delegate_ = app.add_subcommand("delegate", "Let keys speak for models.FAMILY or rollouts.CHANNEL");
+    delegate_->add_option("ROLE", role_, "models.FAMILY or rollouts.CHANNEL")->required();
+    delegate_
+        ->add_option("--signer", signers_.public_keys,
+                     "A key of the role: a key file, or 64 hexadecimal digits (repeatable)")
+        ->required()
+        ->allow_extra_args(false);
+    delegate_->add_option("--threshold", signers_.threshold, "How many of them must sign")
+        ->capture_default_str();
+    renew_ = app.add_subcommand("renew",
+                                "Sign anew what has lived half of its life (whet serve does this by itself)");
+    show_ = app.add_subcommand("show", "Print the roles, their keys, versions and expiry, and their targets");
+    for (CLI::App* sub : {delegate_, renew_, show_}) {
+      sub->add_option("--repo", repository_, "The repository's folder")->required()->type_name("FOLDER");
+    }
+    for (CLI::App* sub : {create_, delegate_, renew_}) AddKeyOptions(*sub, &keys_);
+    for (CLI::App* sub : {init_, refresh_, download_, create_, delegate_, renew_, show_}) sub->fallthrough();
+  }
+
+  Status Run(Console& console) override {
+    if (init_->parsed() || refresh_->parsed() || download_->parsed()) return RunClient(console);
+    WHET_ASSIGN_OR_RETURN(const auto keys, OpenKeys(keys_));
+    if (create_->parsed()) return Create(console, keys);
+    WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys));
+    if (show_->parsed()) return Show(console, repository);
+    if (renew_->parsed()) {
+      WHET_ASSIGN_OR_RETURN(const bool renewed, repository.RefreshOnlineRoles());
+      return Say(console, renewed ? "signed anew" : "nothing was due");
+    }
+    return Delegate(console, repository);
+  }
+
+ private:
+  static Status Say(Console& console, const std::string& what) {
+    if (console.json()) {
+      console.PrintJson({{"done", what}});
+    } else {
+      console.Print(what + "\n");
+    }
+    return {};
+  }
+
+  static Status Needs(const std::string& value, const char* option) {
+    if (!value.empty()) return OkStatus();
+    return Error(Code::kInvalidArgument, "%s is missing", option);
+  }
+
+  Status RunClient(Console& console) {
+    WHET_RETURN_IF_ERROR(Needs(metadata_folder_, "--metadata-dir"));
+    fleet::FolderMetadataStore store(metadata_folder_);
+    if (init_->parsed()) {
+      WHET_ASSIGN_OR_RETURN(const std::string root, fleet::ReadSmallFile(root_, kMaxRootBytes));
+      WHET_RETURN_IF_ERROR(fleet::ClientInit(store, root).At(root_));
+      return Say(console, "trusted");
+    }
+    WHET_RETURN_IF_ERROR(Needs(metadata_url_, "--metadata-url"));
+    if (download_->parsed()) {
+      WHET_RETURN_IF_ERROR(Needs(target_url_, "--target-base-url"));
+      WHET_RETURN_IF_ERROR(Needs(target_folder_, "--target-dir"));
+      if (target_names_.empty()) return Error(Code::kInvalidArgument, "--target-name is missing");
+    }
+    WHET_ASSIGN_OR_RETURN(const auto fetcher, fleet::MakeFetcher());
+    fleet::ClientOptions options;
+    options.metadata_url = metadata_url_;
+    options.targets_url = target_url_;
+    fleet::Client client(options, store, *fetcher);
+    WHET_RETURN_IF_ERROR(client.Refresh());
+    if (refresh_->parsed()) return Say(console, "up to date");
+    for (const std::string& name : target_names_) {
+      WHET_ASSIGN_OR_RETURN(const fleet::TargetFile target, client.FindTarget(name));
+      // One flat folder: a target's name leads nowhere else.
+      WHET_RETURN_IF_ERROR(client.Download(target, target_folder_ + "/" + fleet::PercentEncode(name)));
+    }
+    return Say(console, Format("downloaded %zu", target_names_.size()));
+  }
+
+  static Status ToPublicKeys(fleet::RoleSigners& signers) {
+    for (std::string& key : signers.public_keys) {
+      WHET_ASSIGN_OR_RETURN(key, ReadPublicKey(key));
+    }
+    return OkStatus();
+  }
+
+  Status Create(Console& console, const std::shared_ptr<const fleet::KeyStore>& keys) {
+    WHET_RETURN_IF_ERROR(ToPublicKeys(plan_.root));
+    WHET_RETURN_IF_ERROR(ToPublicKeys(plan_.targets));
+    WHET_ASSIGN_OR_RETURN(const std::string online, ReadPublicKey(online_));
+    plan_.snapshot = plan_.timestamp = plan_.deltas = {{online}, 1};
+    auto created = fleet::Repository::Create(repository_, keys, plan_);
+    if (!created.ok()) return created.TakeStatus();
+    return Say(console,
+               "made " + repository_ + "; devices trust it by " + repository_ + "/metadata/1.root.json");
+  }
+
+  Status Delegate(Console& console, fleet::Repository& repository) {
+    const size_t dot = role_.find('.');
+    const std::string kind = role_.substr(0, dot);
+    const std::string rest = dot == std::string::npos ? "" : role_.substr(dot + 1);
+    if ((kind != "models" && kind != "rollouts") || rest.empty()) {
+      return Error(Code::kInvalidArgument, "'%s' is neither models.FAMILY nor rollouts.CHANNEL",
+                   role_.c_str());
+    }
+    WHET_RETURN_IF_ERROR(ToPublicKeys(signers_));
+    const std::string path = kind + "/" + rest + (kind == "models" ? "/*/*" : "/*");
+    WHET_RETURN_IF_ERROR(repository.Delegate(role_, {path}, signers_));
+    return Say(console, role_ + " may speak for " + path);
+  }
+
+  Status Show(Console& console, const fleet::Repository& repository) {
+    WHET_ASSIGN_OR_RETURN(const fleet::RootMetadata root, repository.Root());
+    WHET_ASSIGN_OR_RETURN(const fleet::TargetsMetadata targets, repository.Targets());
+    WHET_ASSIGN_OR_RETURN(const fleet::SnapshotMetadata snapshot, repository.Snapshot());
+    WHET_ASSIGN_OR_RETURN(const fleet::TimestampMetadata timestamp, repository.Timestamp());
+    auto roles = nlohmann::ordered_json::array();
+    Table table({"role", "version", "expires", "keys", "targets"}, {1, 4});
+    const auto add = [&](const std::string& role, const fleet::RoleKeys& keys,
+                         const fleet::SignedMetadata* metadata, const fleet::TargetsMetadata* files) {
+      std::string ids;
+      for (const std::string& id : keys.key_ids) ids += (ids.empty() ? "" : " ") + id.substr(0, 12);
+      const std::string expires = metadata ? fleet::FormatUtcTime(metadata->expires) : "";
+      table.Add({role, metadata ? std::to_string(metadata->version) : "-",
+                 metadata ? expires : "not published yet",
+                 Format("%llu of ", static_cast<unsigned long long>(keys.threshold)) + ids,
+                 files ? std::to_string(files->targets.size()) : ""});
+      nlohmann::ordered_json entry = {
+          {"role", role}, {"threshold", keys.threshold}, {"keyids", keys.key_ids}};
+      if (metadata) {
+        entry["version"] = metadata->version;
+        entry["expires"] = expires;
+      }
+      if (files) {
+        entry["targets"] = nlohmann::ordered_json::array();
+        for (const auto& [path, target] : files->targets) entry["targets"].push_back(path);
+      }
+      roles.push_back(std::move(entry));
+    };
+    add("root", root.roles.at("root"), &root, nullptr);
+    add("targets", root.roles.at("targets"), &targets, &targets);
+    add("snapshot", root.roles.at("snapshot"), &snapshot, nullptr);
+    add("timestamp", root.roles.at("timestamp"), &timestamp, nullptr);
+    for (const fleet::Delegation& delegation : targets.delegations) {
+      auto role = repository.Role(delegation.name);
+      add(delegation.name, delegation.keys, role.ok() ? &*role : nullptr, role.ok() ? &*role : nullptr);
+    }
+    if (console.json()) {
+      console.PrintJson({{"roles", roles}});
+    } else {
+      console.Print(table.ToString());
+    }
+    return {};
+  }
+
+  CLI::App* init_ = nullptr;
+  CLI::App* refresh_ = nullptr;
+  CLI::App* download_ = nullptr;
+  CLI::App* create_ = nullptr;
+  CLI::App* delegate_ = nullptr;
+  CLI::App* renew_ = nullptr;
+  CLI::App* show_ = nullptr;
+  std::string metadata_folder_;
+  std::string metadata_url_;
+  std::vector<std::string> target_names_;
+  std::string target_url_;
+  std::string target_folder_;
+  std::string root_;
+  std::string repository_;
+  std::string role_;
+  std::string online_;
+  fleet::RepositoryPlan plan_;
+  fleet::RoleSigners signers_;
+  KeyArguments keys_;
+};
+
+}  // namespace
+
+std::unique_ptr<Command> MakeTufCommand() { return std::make_unique<TufCommand>(); }
+
+}  // namespace whet::cli
