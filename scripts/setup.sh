@@ -20,7 +20,7 @@ fetch=(
 )
 test=(
   git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist libfiu-dev
-  clang-format-19 openssl postgresql
+  clang-format-19 mosquitto openssl postgresql
   chromium fonts-dejavu-core
 )
 lint=(

@@ -22,6 +22,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakePublishCommand());
   commands.push_back(MakeKeyCommand());
   commands.push_back(MakeTufCommand());
+  commands.push_back(MakeServeCommand());
   return commands;
 }
 

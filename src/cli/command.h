@@ -48,6 +48,7 @@ std::unique_ptr<Command> MakeRolloutCommand();
 std::unique_ptr<Command> MakeRunCommand();
 std::unique_ptr<Command> MakeSignCommand();
 std::unique_ptr<Command> MakeTufCommand();
+std::unique_ptr<Command> MakeServeCommand();
 
 // All of them, in the order of a model's journey.
 std::vector<std::unique_ptr<Command>> MakeCommands();

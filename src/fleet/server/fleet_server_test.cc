@@ -1,0 +1,627 @@
+#include "fleet/server/fleet_server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <mosquitto.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "fleet/http/server_testing.h"
+#include "fleet/rollout/cohort.h"
+#include "fleet/rollout/document.h"
+#include "fleet/server/context.h"
+#include "fleet/server/database_testing.h"
+#include "fleet/server/openapi.h"
+#include "fleet/telemetry/otlp.h"
+#include "fleet/tuf/names.h"
+#include "fleet/tuf/repository_testing.h"
+
+namespace whet::fleet {
+namespace {
+
+using testing::Ask;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::RawAnswer;
+using testing::RawConnection;
+using Json = nlohmann::json;
+
+std::string ReleaseText(const std::string& version, const std::string& head_sha256) {
+  return Json{
+      {"format", 1},
+      {"family", "detector"},
+      {"version", version},
+      {"created", "2026-11-26T20:00:0" + version.substr(2, 1) + "Z"},
+      {"notes", "for a test"},
+      {"operators", version == "1.0.0" ? Json{"Conv", "Relu"} : Json{"Conv", "Gelu"}},
+      {"variants",
+       {{{"name", "f32"},
+         {"bytes", 1000},
+         {"sha256", std::string(64, version[2])},
+         {"tensors",
+          {{{"name", "stem"}, {"dtype", "f32"}, {"dims", {3, 4}}, {"bytes", 48}, {"sha256", "same"}},
+           {{"name", "head"}, {"dtype", "f32"}, {"dims", {4}}, {"bytes", 16}, {"sha256", head_sha256}}}}}}},
+  }
+      .dump();
+}
+
+class FleetServerTest : public testing::DatabaseTest {
+ protected:
+  void SetUp() override {
+    DatabaseTest::SetUp();
+    now_ = 1800000000;
+    auto& repository = *repository_.repository;
+    const RoleSigners release_keys{{repository_.NewKey("release")}, 1};
+    ASSERT_TRUE(repository.Delegate(ModelsRole("detector"), {"models/detector/*/*"}, release_keys).ok());
+    sha_[0] = Publish("1.0.0");
+    sha_[1] = Publish("1.1.0");
+    std::filesystem::create_directories(folder_ / "web/assets");
+    std::ofstream(folder_ / "web/index.html") << "<title>Whet</title>";
+    std::ofstream(folder_ / "web/assets/app.js") << "run()";
+    Start();
+  }
+
+  std::string Publish(const std::string& version) {
+    const std::string bytes = ReleaseText(version, version);
+    const std::string path = "models/detector/" + version + "/release.json";
+    const std::string sha256 = Sha256Hex(bytes);
+    auto body =
+        repository_.repository->PrepareRole(ModelsRole("detector"), {{path, bytes.size(), sha256, ""}});
+    EXPECT_TRUE(body.ok()) << body.status().ToString();
+    const Status status = repository_.repository->PublishRole(
+        ModelsRole("detector"),
+        repository_.Forge(R"({"signatures":[],"signed":)" + *body + "}", {"release"}, [](Json&) {}),
+        {{path, repository_.Write("source", bytes)}});
+    EXPECT_TRUE(status.ok()) << status.ToString();
+    return sha256;
+  }
+
+  virtual void Change(FleetServerOptions&) {}
+
+  void Start() {
+    FleetServerOptions options;
+    options.listen = "127.0.0.1:0";
+    options.database = url_;
+    options.repository = repository_.folder;
+    options.keys = repository_.store;
+    options.dashboard = folder_ / "web";
+    options.gate_interval_s = 0.05;
+    options.token_rate = options.address_rate = 1e6;
+    options.token_burst = options.address_burst = 1e6;
+    options.refused_burst = 1e6;
+    options.clock = [this] { return now_.load(); };
+    Change(options);
+    auto server = FleetServer::Start(std::move(options));
+    ASSERT_TRUE(server.ok()) << server.status().ToString();
+    server_ = std::move(*server);
+    Tokens tokens(*database_);
+    for (const Role role : {Role::kDevice, Role::kViewer, Role::kOperator, Role::kReleaser}) {
+      auto token = tokens.Create(std::string(RoleName(role)) + "-name", role, "", now_);
+      ASSERT_TRUE(token.ok()) << token.status().ToString();
+      tokens_[role] = *token;
+    }
+  }
+
+  void TearDown() override { server_.reset(); }
+
+  RawAnswer Request(Role role, std::string_view method, std::string_view target, std::string_view body = "") {
+    return Ask(server_->port(), method, target, "Authorization: Bearer " + tokens_[role] + "\r\n", body);
+  }
+  Json Get(std::string_view target) {
+    const RawAnswer answer = Request(Role::kOperator, "GET", target);
+    EXPECT_EQ(answer.status, 200) << target << " " << answer.body;
+    return Json::parse(answer.body, nullptr, false);
+  }
+
+  // One report of a device about a version.
+  RawAnswer Send(const std::string& device, uint64_t sequence, const std::string& version,
+                 uint64_t crashes = 0, double latency_ms = 10) {
+    Report report;
+    report.device = device;
+    report.boot = "b1";
+    report.sequence = sequence;
+    report.channel = "stable";
+    report.arch = "x86_64";
+    report.agent_version = "0.1.0";
+    report.start_unix_ns = 1;
+    report.end_unix_ns = 2;
+    ModelReport model;
+    model.family = "detector";
+    model.version = version;
+    model.variant = "f32";
+    model.latency_ms.Record(latency_ms, 100);
+    model.crashes = crashes;
+    model.health = Health::kHealthy;
+    model.active = true;
+    report.models.push_back(std::move(model));
+    return Request(Role::kDevice, "POST", "/v1/metrics", ToOtlpJson(report));
+  }
+
+  std::string StartRollout(Json policy) {
+    const RawAnswer channel = Request(Role::kReleaser, "PUT", "/api/v1/channels/stable",
+                                      R"({"family":"detector","version":"1.0.0"})");
+    EXPECT_EQ(channel.status, 200) << channel.body;
+    const Json body = {
+        {"channel", "stable"}, {"family", "detector"}, {"candidate", "1.1.0"}, {"policy", std::move(policy)}};
+    const RawAnswer answer = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body.dump());
+    EXPECT_EQ(answer.status, 200) << answer.body;
+    return Json::parse(answer.body)["id"];
+  }
+
+  // What the repository, checked as by a client, tells devices.
+  RolloutDocument Document() {
+    const auto text = repository_.repository->ReadTarget("rollouts/stable/detector.json");
+    EXPECT_TRUE(text.ok()) << text.status().ToString();
+    auto document = ParseRolloutDocument(*text);
+    EXPECT_TRUE(document.ok());
+    return *document;
+  }
+
+  // Asks until `done` says so, or 30 s.
+  Json WaitFor(const std::string& target, const std::function<bool(const Json&)>& done) {
+    Json json;
+    for (int i = 0; i < 600; ++i) {
+      json = Get(target);
+      if (done(json)) return json;
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    ADD_FAILURE() << "never: " << json.dump(1);
+    return json;
+  }
+
+  std::atomic<int64_t> now_ = 1800000000;
+  testing::TestRepository repository_;
+  std::string sha_[2];
+  std::unique_ptr<FleetServer> server_;
+  std::map<Role, std::string> tokens_;
+};
+INSTANTIATE_ON_BOTH_DATABASES(FleetServerTest);
+
+TEST_P(FleetServerTest, RolesAndTokens) {
+  const int port = server_->port();
+  EXPECT_EQ(Ask(port, "GET", "/api/v1/overview").status, 401);
+  EXPECT_EQ(Ask(port, "GET", "/api/v1/overview", "Authorization: Bearer whet_nonsense\r\n").status, 401);
+  std::string almost = tokens_[Role::kViewer];
+  almost.back() = almost.back() == '0' ? '1' : '0';
+  EXPECT_EQ(Ask(port, "GET", "/api/v1/overview", "Authorization: Bearer " + almost + "\r\n").status, 401);
+  EXPECT_EQ(Request(Role::kViewer, "GET", "/api/v1/overview").status, 200);
+  EXPECT_EQ(Request(Role::kReleaser, "GET", "/api/v1/overview").status, 200);
+  EXPECT_EQ(Request(Role::kDevice, "GET", "/api/v1/overview").status, 403);
+  EXPECT_EQ(Request(Role::kReleaser, "POST", "/v1/metrics", "{}").status, 403);
+  EXPECT_EQ(Request(Role::kViewer, "GET", "/api/v1/audit").status, 403);
+  EXPECT_EQ(Request(Role::kViewer, "POST", "/api/v1/rollouts/x/rollback").status, 403);
+  const auto refused = Request(Role::kOperator, "POST", "/api/v1/rollouts", "{}");
+  EXPECT_EQ(refused.status, 403);
+  EXPECT_EQ(Json::parse(refused.body)["error"]["code"], "forbidden");
+  EXPECT_EQ(refused.Header("X-Content-Type-Options"), "nosniff");
+  EXPECT_EQ(Get("/api/v1/whoami"), (Json{{"name", "operator-name"}, {"role", "operator"}}));
+  EXPECT_EQ(Number("SELECT COUNT(*) FROM tokens WHERE hash LIKE 'whet%'"), 0);
+
+  Tokens tokens(*database_);
+  const auto list = tokens.List();
+  ASSERT_TRUE(list.ok());
+  ASSERT_EQ(list->size(), 4U);
+  for (const TokenInfo& info : *list) {
+    if (info.principal.role == Role::kViewer) {
+      EXPECT_TRUE(tokens.Revoke(info.principal.id, now_).ok());
+      EXPECT_EQ(tokens.Revoke(info.principal.id, now_).code(), Code::kNotFound);
+    }
+  }
+  now_ += Tokens::kCacheSeconds + 1;
+  EXPECT_EQ(Request(Role::kViewer, "GET", "/api/v1/overview").status, 401);
+
+  const auto bound = tokens.Create("cam-1's", Role::kDevice, "cam-1", now_);
+  ASSERT_TRUE(bound.ok());
+  tokens_[Role::kDevice] = *bound;
+  EXPECT_EQ(Send("cam-1", 1, "1.0.0").status, 200);
+  EXPECT_EQ(Send("cam-2", 1, "1.0.0").status, 403);
+}
+
+// Every route is described, everything that is described is there, and wants the role that the description
+// says.
+TEST_P(FleetServerTest, IsWhatOpenApiSays) {
+  ServerContext context({});
+  auto folder = ServedFolder::Open(folder_.path(), {});
+  ASSERT_TRUE(folder.ok());
+  std::map<std::string, std::string> routes;
+  for (const HttpRoute& route : MakeRoutes(context)) {
+    std::string method = route.method;
+    for (char& c : method) c = static_cast<char>(std::tolower(c));
+    if (route.pattern.find("*}") == std::string::npos) routes[method + " " + route.pattern] = route.access;
+  }
+  const Json document = Json::parse(Ask(server_->port(), "GET", "/openapi.json").body);
+  std::map<std::string, std::string> described;
+  for (const auto& [path, methods] : document["paths"].items()) {
+    for (const auto& [method, operation] : methods.items()) {
+      described[method + " " + path] = operation.value("x-role", "");
+    }
+  }
+  EXPECT_EQ(routes, described);
+}
+
+// What is answered has the members that its schema requires, of the types that it says.
+void CheckSchema(const Json& document, const Json& schema, const Json& value, const std::string& where) {
+  if (schema.contains("$ref")) {
+    const std::string ref = schema["$ref"];
+    return CheckSchema(document, document["components"]["schemas"][ref.substr(ref.rfind('/') + 1)], value,
+                       where);
+  }
+  if (schema.contains("allOf")) {
+    for (const Json& part : schema["allOf"]) CheckSchema(document, part, value, where);
+    return;
+  }
+  if (schema.contains("anyOf")) {
+    if (!value.is_null()) CheckSchema(document, schema["anyOf"][0], value, where);
+    return;
+  }
+  std::set<std::string> types;
+  if (schema["type"].is_array()) {
+    types = schema["type"].get<std::set<std::string>>();
+  } else {
+    types = {schema["type"].get<std::string>()};
+  }
+  const std::string type = value.is_null()             ? "null"
+                           : value.is_boolean()        ? "boolean"
+                           : value.is_string()         ? "string"
+                           : value.is_number_integer() ? "integer"
+                           : value.is_number()         ? "number"
+                           : value.is_array()          ? "array"
+                                                       : "object";
+  EXPECT_TRUE(types.contains(type) || (type == "integer" && types.contains("number")))
+      << where << " is " << value;
+  if (schema.contains("enum")) {
+    EXPECT_THAT(schema["enum"], ::testing::Contains(value)) << where;
+  }
+  for (const Json& name : schema.value("required", Json::array())) {
+    ASSERT_TRUE(value.contains(name)) << where << " has no " << name;
+    CheckSchema(document, schema["properties"][name.get<std::string>()], value[name.get<std::string>()],
+                where + "." + name.get<std::string>());
+  }
+  if (value.is_array() && schema.contains("items")) {
+    for (const Json& item : value) CheckSchema(document, schema["items"], item, where + "[]");
+  }
+}
+
+TEST_P(FleetServerTest, AnswersAsItsSchemasSay) {
+  const std::string id = StartRollout({{"stages", {50, 100}}});
+  for (int i = 0; i < 10; ++i) {
+    const std::string device = Format("cam-%d", i);
+    EXPECT_EQ(Send(device, 1, InCohort(id, device, 50) ? "1.1.0" : "1.0.0").status, 200);
+  }
+  WaitFor("/api/v1/rollouts/" + id, [](const Json& json) { return !json["gate"].is_null(); });
+  const Json document = Json::parse(OpenApiDocument());
+  int checked = 0;
+  for (const auto& [path, methods] : document["paths"].items()) {
+    if (!methods.contains("get") || path == "/api/v1/events") continue;
+    const Json& content = methods["get"]["responses"]["200"]["content"];
+    if (!content.contains("application/json")) continue;
+    std::string target = path;
+    const auto fill = [&](const std::string& name, const std::string& value) {
+      if (const size_t at = target.find(name); at != std::string::npos)
+        target.replace(at, name.size(), value);
+    };
+    fill("{device}", "cam-1");
+    fill("{id}", id);
+    fill("{family}/{version}/diff", "detector/1.1.0/diff?against=1.0.0");
+    CheckSchema(document, content["application/json"]["schema"], Get(target), target);
+    ++checked;
+  }
+  EXPECT_GE(checked, 11);
+}
+
+TEST_P(FleetServerTest, AGoodCandidateReachesEveryDevice) {
+  const std::string id = StartRollout({{"stages", {50, 100}},
+                                       {"dwell_s", 60},
+                                       {"silence_s", 60},
+                                       {"accept_after_s", 120},
+                                       {"min_devices", 5}});
+  EXPECT_EQ(Document().state, RolloutState::kRunning);
+  EXPECT_EQ(Document().percent, 50);
+  EXPECT_EQ(Document().candidate->release_sha256, sha_[1]);
+  const auto report = [&](uint64_t sequence, double percent) {
+    for (int i = 0; i < 30; ++i) {
+      const std::string device = Format("cam-%d", i);
+      ASSERT_EQ(Send(device, sequence, InCohort(id, device, percent) ? "1.1.0" : "1.0.0").status, 200);
+    }
+  };
+  report(1, 50);
+  now_ += 30;
+  const Json young = WaitFor("/api/v1/rollouts/" + id, [](const Json& json) {
+    return !json["gate"].is_null() && json["gate"]["dwell_s"] == 30;
+  });
+  EXPECT_EQ(young["stage"], 0) << "too young to pass";
+  EXPECT_EQ(young["gate"]["verdict"], "inconclusive");
+  now_ += 100;
+  report(2, 50);
+  WaitFor("/api/v1/rollouts/" + id,
+          [](const Json& json) { return json["stage"] == 1 && json["published"] == true; });
+  EXPECT_EQ(Document().percent, 100);
+  now_ += 130;
+  report(3, 100);
+  const Json done = WaitFor("/api/v1/rollouts/" + id, [](const Json& json) {
+    return json["state"] == "done" && json["published"] == true;
+  });
+  EXPECT_EQ(Document().state, RolloutState::kDone);
+  EXPECT_EQ(done["history"].back()["actor"], "gate");
+  EXPECT_THAT(done["history"].back()["reason"].get<std::string>(), Not(::testing::IsEmpty()));
+  EXPECT_EQ(Get("/api/v1/channels")["items"][0]["families"][0]["version"], "1.1.0");
+  EXPECT_GE(Get("/api/v1/rollouts/" + id + "/series")["buckets"].size(), 2U);
+  EXPECT_EQ(Request(Role::kOperator, "POST", "/api/v1/rollouts/" + id + "/pause").status, 400);
+}
+
+TEST_P(FleetServerTest, ABadCandidateIsTakenBack) {
+  const std::string id =
+      StartRollout({{"stages", {50, 100}}, {"dwell_s", 60}, {"silence_s", 60}, {"min_devices", 5}});
+  for (uint64_t sequence = 1; sequence <= 4; ++sequence) {
+    for (int i = 0; i < 60; ++i) {
+      const std::string device = Format("cam-%d", i);
+      const bool candidate = InCohort(id, device, 50);
+      ASSERT_EQ(Send(device, sequence, candidate ? "1.1.0" : "1.0.0", candidate ? 1 : 0).status, 200);
+    }
+  }
+  const Json json = WaitFor("/api/v1/rollouts/" + id, [](const Json& rollout) {
+    return rollout["state"] == "rolled-back" && rollout["published"] == true;
+  });
+  EXPECT_EQ(json["gate"]["verdict"], "fail");
+  EXPECT_EQ(Document().state, RolloutState::kRolledBack);
+  EXPECT_EQ(ReleaseFor(Document(), "cam-1").version, "1.0.0");
+  const Json audit = Get("/api/v1/audit");
+  EXPECT_EQ(audit["items"][0]["action"], "rollout.rollback");
+  EXPECT_EQ(audit["items"][0]["actor"], "gate");
+  EXPECT_EQ(Get("/api/v1/channels")["items"][0]["families"][0]["version"], "1.0.0");
+}
+
+TEST_P(FleetServerTest, PeopleSteerARollout) {
+  const std::string id = StartRollout({{"stages", {10, 50, 100}}});
+  EXPECT_EQ(Request(Role::kReleaser, "POST", "/api/v1/rollouts",
+                    R"({"channel":"stable","family":"detector","candidate":"1.1.0"})")
+                .status,
+            400)
+      << "two at once";
+  EXPECT_EQ(
+      Request(Role::kReleaser, "PUT", "/api/v1/channels/stable", R"({"family":"detector","version":"1.1.0"})")
+          .status,
+      400);
+  const std::string at = "/api/v1/rollouts/" + id;
+  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/pause", R"({"reason":"lunch"})").status, 200);
+  EXPECT_EQ(Document().state, RolloutState::kPaused);
+  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/resume").status, 200);
+  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/advance", R"({"reason":"sure"})").status, 200);
+  EXPECT_EQ(Document().percent, 50);
+  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/dance").status, 405)
+      << "a page of the dashboard's, to GET only";
+  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/advance", "not json").status, 400);
+  EXPECT_EQ(Request(Role::kOperator, "POST", "/api/v1/rollouts/none/pause").status, 404);
+  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/rollback", R"({"reason":"no"})").status, 200);
+  EXPECT_EQ(Document().state, RolloutState::kRolledBack);
+  const Json audit = Get("/api/v1/audit?limit=2");
+  EXPECT_EQ(audit["items"].size(), 2U);
+  EXPECT_EQ(audit["items"][0]["detail"], "no");
+  EXPECT_EQ(audit["items"][0]["actor"], "operator-name");
+  const Json rest = Get("/api/v1/audit?cursor=" + audit["next"].get<std::string>());
+  EXPECT_EQ(rest["items"].size(), 4U) << "resume, pause, create, channel";
+  EXPECT_TRUE(rest["next"].is_null());
+  for (const char* body :
+       {"{}", "[]", R"({"channel":"stable","family":"detector","candidate":"9.9.9"})",
+        R"({"channel":"stable","family":"detector","candidate":"1.1.0","stages":[50,10]})",
+        R"({"channel":"stable","family":"detector","candidate":"1.1.0","surprise":1})",
+        R"({"channel":"../x","family":"detector","candidate":"1.1.0"})",
+        R"({"channel":"stable","family":"detector","candidate":"1.1.0","policy":{"crashs":0.1}})"}) {
+    const int status = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body).status;
+    EXPECT_TRUE(status == 400 || status == 404) << body << " " << status;
+  }
+}
+
+TEST_P(FleetServerTest, DevicesAreFound) {
+  for (int i = 0; i < 7; ++i) EXPECT_EQ(Send(Format("cam-%d", i), 1, i < 5 ? "1.0.0" : "1.1.0").status, 200);
+  EXPECT_EQ(Send("door_100%", 1, "1.0.0").status, 400) << "no name of a device";
+  EXPECT_EQ(Get("/api/v1/devices?version=1.1.0")["items"].size(), 2U);
+  EXPECT_EQ(Get("/api/v1/devices?q=am-3")["items"][0]["device"], "cam-3");
+  EXPECT_EQ(Get("/api/v1/devices?q=%25")["items"].size(), 0U);
+  EXPECT_EQ(Get("/api/v1/devices?channel=other")["items"].size(), 0U);
+  std::set<std::string> seen;
+  std::string cursor;
+  do {
+    const Json page = Get("/api/v1/devices?limit=3&cursor=" + cursor);
+    EXPECT_LE(page["items"].size(), 3U);
+    for (const Json& device : page["items"]) EXPECT_TRUE(seen.insert(device["device"]).second);
+    cursor = page["next"].is_null() ? "" : page["next"].get<std::string>();
+  } while (!cursor.empty());
+  EXPECT_EQ(seen.size(), 7U);
+  for (const char* query : {"limit=0", "limit=501", "limit=x", "health=fine"}) {
+    EXPECT_EQ(Request(Role::kViewer, "GET", std::string("/api/v1/devices?") + query).status, 400) << query;
+  }
+  EXPECT_EQ(Request(Role::kViewer, "GET", "/api/v1/devices/none").status, 404);
+  now_ += 3 * 3600;
+  EXPECT_EQ(Get("/api/v1/devices?health=dark")["items"].size(), 7U);
+  EXPECT_EQ(Get("/api/v1/overview")["devices"]["dark"], 7);
+}
+
+TEST_P(FleetServerTest, ReleasesAndWhatChanged) {
+  const Json list = Get("/api/v1/releases?limit=1");
+  EXPECT_EQ(list["items"][0]["version"], "1.1.0");
+  EXPECT_EQ(list["items"][0]["release_sha256"], sha_[1]);
+  EXPECT_EQ(Get("/api/v1/releases?cursor=" + list["next"].get<std::string>())["items"][0]["version"],
+            "1.0.0");
+  const Json diff = Get("/api/v1/releases/detector/1.1.0/diff?against=1.0.0");
+  EXPECT_EQ(diff["tensors"][0]["change"], "unchanged");
+  EXPECT_EQ(diff["tensors"][1]["change"], "changed");
+  EXPECT_EQ(diff["operators"]["added"], Json{"Gelu"});
+  EXPECT_EQ(diff["operators"]["removed"], Json{"Relu"});
+  EXPECT_EQ(Request(Role::kViewer, "GET", "/api/v1/releases/detector/1.1.0/diff?against=3.0.0").status, 404);
+}
+
+TEST_P(FleetServerTest, RefusesTelemetryThatIsNone) {
+  for (const std::string& body :
+       {std::string("{}"), std::string("[]"), std::string("\xff\xfe"), std::string(R"({"resourceMetrics":[)"),
+        std::string(200000, '['), std::string(R"({"resourceMetrics":[{"resource":{"attributes":[]}}]})")}) {
+    EXPECT_EQ(Request(Role::kDevice, "POST", "/v1/metrics", body).status, 400) << body.substr(0, 40);
+  }
+  EXPECT_EQ(Request(Role::kDevice, "POST", "/v1/metrics", std::string((1 << 20) + 1, ' ')).status, 413);
+  EXPECT_EQ(Send("cam-1", 1, "1.0.0").status, 200);
+  EXPECT_EQ(Send("cam-1", 1, "1.0.0").status, 200) << "again: acknowledged, and not there twice";
+  EXPECT_EQ(Number("SELECT COUNT(*) FROM telemetry"), 1);
+  const std::string metrics = Request(Role::kViewer, "GET", "/metrics").body;
+  EXPECT_THAT(metrics, HasSubstr("whet_ingest_reports_total 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("whet_ingest_duplicates_total 1\n"));
+  EXPECT_THAT(metrics, HasSubstr("whet_ingest_malformed_total 6\n"));
+  EXPECT_THAT(metrics, HasSubstr("whet_version_devices{family=\"detector\",version=\"1.0.0\"} 1\n"));
+}
+
+TEST_P(FleetServerTest, ServesRepositoryDashboardAndEvents) {
+  const int port = server_->port();
+  EXPECT_EQ(Ask(port, "GET", "/healthz").body, "ok\n");
+  const auto timestamp = Ask(port, "GET", "/repo/metadata/timestamp.json");
+  EXPECT_EQ(timestamp.status, 200);
+  EXPECT_EQ(timestamp.Header("Cache-Control"), "no-cache");
+  EXPECT_EQ(
+      Ask(port, "GET", "/repo/metadata/timestamp.json", "If-None-Match: " + timestamp.Header("ETag") + "\r\n")
+          .status,
+      304);
+  EXPECT_EQ(Ask(port, "GET", "/repo/../whet.db").status, 404);
+  EXPECT_EQ(Ask(port, "GET", "/repo/").status, 404);
+  const auto page = Ask(port, "GET", "/rollouts/abc");
+  EXPECT_EQ(page.body, "<title>Whet</title>");
+  EXPECT_THAT(page.Header("Content-Security-Policy"), HasSubstr("frame-ancestors 'none'"));
+  EXPECT_EQ(Ask(port, "GET", "/assets/app.js").body, "run()");
+  EXPECT_EQ(Ask(port, "GET", "/api/v1/nothing").status, 200) << "a page of the dashboard, which says so";
+
+  RawConnection events(port);
+  events.Send("GET /api/v1/events HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer " + tokens_[Role::kViewer] +
+              "\r\n\r\n");
+  EXPECT_THAT(events.ReadUntil("event: overview\ndata: {"), HasSubstr("event: overview\ndata: {"));
+  const std::string id = StartRollout({{"stages", {50, 100}}});
+  EXPECT_THAT(events.ReadUntil("\"id\":\"" + id), HasSubstr("event: rollout\ndata: {"));
+}
+
+class LimitedServerTest : public FleetServerTest {
+ protected:
+  void Change(FleetServerOptions& options) override {
+    options.token_rate = 0.001;
+    options.token_burst = 5;
+    options.refused_rate = 0.001;
+    options.refused_burst = 3;
+    options.private_repository = true;
+    options.keys = nullptr;
+  }
+};
+INSTANTIATE_TEST_SUITE_P(On, LimitedServerTest, ::testing::Values("sqlite"));
+
+TEST_P(LimitedServerTest, TooManyRequestsAreRefused) {
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(Request(Role::kViewer, "GET", "/api/v1/whoami").status, 200);
+  const auto refused = Request(Role::kViewer, "GET", "/api/v1/whoami");
+  EXPECT_EQ(refused.status, 429);
+  EXPECT_EQ(refused.Header("Retry-After"), "1");
+  EXPECT_EQ(Request(Role::kOperator, "GET", "/api/v1/whoami").status, 200) << "another token has its own";
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Ask(server_->port(), "GET", "/api/v1/whoami").status, 401);
+  EXPECT_EQ(Ask(server_->port(), "GET", "/api/v1/whoami").status, 429);
+  EXPECT_EQ(Ask(server_->port(), "GET", "/repo/metadata/timestamp.json").status, 429);
+  EXPECT_EQ(Request(Role::kDevice, "GET", "/repo/metadata/timestamp.json").status, 200);
+  const auto no_keys = Request(Role::kReleaser, "PUT", "/api/v1/channels/stable",
+                               R"({"family":"detector","version":"1.0.0"})");
+  EXPECT_EQ(no_keys.status, 409);
+  EXPECT_THAT(no_keys.body, HasSubstr("--keys"));
+}
+
+// A broker of the test's own.
+class MqttServerTest : public FleetServerTest {
+ protected:
+  void Change(FleetServerOptions& options) override {
+    const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof(address);
+    ASSERT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&address), size), 0);
+    ASSERT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    ::close(probe);
+    port_ = ntohs(address.sin_port);
+    std::ofstream(folder_ / "mosquitto.conf") << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n";
+    const std::string file = folder_ / "mosquitto.conf";
+    broker_ = ::fork();
+    if (broker_ == 0) {
+      ::execl("/usr/sbin/mosquitto", "mosquitto", "-c", file.c_str(), nullptr);
+      ::_exit(127);
+    }
+    options.mqtt = Format("mqtt://127.0.0.1:%d", port_);
+  }
+  void TearDown() override {
+    FleetServerTest::TearDown();
+    ::kill(broker_, SIGTERM);
+    ::waitpid(broker_, nullptr, 0);
+  }
+  // With QoS 1; mosquitto_pub comes with another package.
+  void Publish(const std::string& topic, const std::string& body) {
+    mosquitto* client = ::mosquitto_new(nullptr, true, nullptr);
+    for (int i = 0; ::mosquitto_connect(client, "127.0.0.1", port_, 10) != MOSQ_ERR_SUCCESS; ++i) {
+      ASSERT_LT(i, 300) << "mosquitto does not start; scripts/setup.sh test installs it";
+      std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    }
+    ASSERT_EQ(::mosquitto_publish(client, nullptr, topic.c_str(), static_cast<int>(body.size()), body.data(),
+                                  1, false),
+              MOSQ_ERR_SUCCESS);
+    for (int i = 0; i < 50 && ::mosquitto_want_write(client); ++i) ::mosquitto_loop(client, 20, 1);
+    ::mosquitto_loop(client, 50, 1);
+    ::mosquitto_disconnect(client);
+    ::mosquitto_destroy(client);
+  }
+  int port_ = 0;
+  pid_t broker_ = -1;
+};
+INSTANTIATE_TEST_SUITE_P(On, MqttServerTest, ::testing::Values("sqlite"));
+
+TEST_P(MqttServerTest, TakesTelemetryFromABroker) {
+  Report report;
+  report.boot = "b1";
+  report.channel = "stable";
+  report.arch = "x86_64";
+  report.agent_version = "0.1.0";
+  ModelReport model;
+  model.family = "detector";
+  model.version = "1.0.0";
+  model.active = true;
+  report.models.push_back(model);
+  // The server subscribes whenever it gets to the broker: what was sent before is lost, as for every
+  // subscriber.
+  report.device = "cam-1";
+  for (int i = 0; i < 300 && Number("SELECT COUNT(*) FROM telemetry") == 0; ++i) {
+    report.sequence = static_cast<uint64_t>(i) + 1;
+    Publish("whet/v1/metrics/cam-1", ToOtlpJson(report));
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_GE(Number("SELECT COUNT(*) FROM telemetry WHERE device = 'cam-1'"), 1);
+  // Nobody speaks for another.
+  report.device = "cam-2";
+  Publish("whet/v1/metrics/cam-1", ToOtlpJson(report));
+  Publish("whet/v1/metrics/cam-3", "nonsense");
+  report.device = "cam-4";
+  Publish("whet/v1/metrics/cam-4", ToOtlpJson(report));
+  for (int i = 0; i < 300 && Number("SELECT COUNT(*) FROM telemetry WHERE device = 'cam-4'") == 0; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  EXPECT_EQ(Number("SELECT COUNT(*) FROM devices"), 2);
+  EXPECT_EQ(Number("SELECT COUNT(*) FROM devices WHERE device = 'cam-2'"), 0);
+}
+
+TEST(RateLimiter, FillsUpAgainAndForgets) {
+  RateLimiter limiter(10, 2);
+  const auto start = RateLimiter::Clock::now();
+  EXPECT_TRUE(limiter.Allow("a", 1, start));
+  EXPECT_TRUE(limiter.Allow("a", 1, start));
+  EXPECT_FALSE(limiter.Allow("a", 1, start));
+  EXPECT_TRUE(limiter.Allow("b", 1, start));
+  EXPECT_TRUE(limiter.Allow("a", 1, start + std::chrono::milliseconds(150)));
+  EXPECT_FALSE(limiter.Allow("a", 1, start + std::chrono::milliseconds(150)));
+  for (size_t i = 0; i < 2 * RateLimiter::kMaxKeys; ++i) limiter.Allow(std::to_string(i), 1, start);
+  EXPECT_LE(limiter.keys(), RateLimiter::kMaxKeys);
+}
+
+}  // namespace
+}  // namespace whet::fleet

@@ -1,0 +1,156 @@
+#include "fleet/server/mqtt.h"
+
+#include <mosquitto.h>
+
+#include <charconv>
+#include <mutex>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "fleet/server/context.h"
+#include "fleet/telemetry/otlp.h"
+#include "fleet/telemetry/report.h"
+
+namespace whet::fleet {
+namespace {
+
+constexpr std::string_view kTopic = "whet/v1/metrics/";
+constexpr int kKeepaliveSeconds = 30;
+
+struct Broker {
+  std::string host;
+  int port = 0;
+  bool tls = false;
+  std::string user;
+  std::string password;
+};
+
+Result<Broker> ParseBroker(std::string_view url) {
+  Broker broker;
+  if (url.starts_with("mqtts://")) {
+    broker.tls = true;
+    url.remove_prefix(8);
+  } else if (url.starts_with("mqtt://")) {
+    url.remove_prefix(7);
+  } else {
+    return Error(Code::kInvalidArgument, "a broker is mqtt://[USER:PASSWORD@]HOST[:PORT] or mqtts://…");
+  }
+  if (const size_t at = url.rfind('@'); at != std::string_view::npos) {
+    const std::string_view login = url.substr(0, at);
+    const size_t colon = login.find(':');
+    if (!PercentDecode(login.substr(0, colon), broker.user) ||
+        (colon != std::string_view::npos && !PercentDecode(login.substr(colon + 1), broker.password))) {
+      return Error(Code::kInvalidArgument, "the broker's user or password is malformed");
+    }
+    url.remove_prefix(at + 1);
+  }
+  broker.port = broker.tls ? 8883 : 1883;
+  if (const size_t colon = url.rfind(':'); colon != std::string_view::npos && !url.ends_with(']')) {
+    const std::string_view port = url.substr(colon + 1);
+    const auto [end, error] = std::from_chars(port.data(), port.data() + port.size(), broker.port);
+    if (error != std::errc() || end != port.data() + port.size() || broker.port < 1 || broker.port > 65535) {
+      return Error(Code::kInvalidArgument, "the broker's port is not a number from 1 to 65535");
+    }
+    url = url.substr(0, colon);
+  }
+  if (url.starts_with('[') && url.ends_with(']')) url = url.substr(1, url.size() - 2);
+  if (url.empty()) return Error(Code::kInvalidArgument, "the broker has no host");
+  broker.host = url;
+  return broker;
+}
+
+class Mosquitto final : public MqttIngest {
+ public:
+  explicit Mosquitto(ServerContext& context) : context_(context) {
+    static std::once_flag once;
+    std::call_once(once, [] { ::mosquitto_lib_init(); });
+    client_ = ::mosquitto_new(nullptr, true, this);
+  }
+
+  ~Mosquitto() override {
+    if (client_ == nullptr) return;
+    ::mosquitto_disconnect(client_);
+    if (started_) ::mosquitto_loop_stop(client_, false);
+    ::mosquitto_destroy(client_);
+  }
+
+  Status Connect(const Broker& broker) {
+    if (client_ == nullptr) return Error(Code::kOutOfMemory, "no memory for an MQTT client");
+    ::mosquitto_connect_callback_set(
+        client_, [](mosquitto*, void* self, int code) { static_cast<Mosquitto*>(self)->Connected(code); });
+    ::mosquitto_message_callback_set(client_, [](mosquitto*, void* self, const mosquitto_message* message) {
+      try {
+        static_cast<Mosquitto*>(self)->Take(*message);
+      } catch (...) {  // nothing may go up into C
+      }
+    });
+    ::mosquitto_reconnect_delay_set(client_, 1, 30, true);
+    int error = MOSQ_ERR_SUCCESS;
+    if (!broker.user.empty()) {
+      error = ::mosquitto_username_pw_set(client_, broker.user.c_str(),
+                                          broker.password.empty() ? nullptr : broker.password.c_str());
+    }
+    if (error == MOSQ_ERR_SUCCESS && broker.tls) {
+      const std::string& ca = context_.options.mqtt_ca;
+      error = ::mosquitto_tls_set(client_, ca.empty() ? nullptr : ca.c_str(),
+                                  ca.empty() ? "/etc/ssl/certs" : nullptr, nullptr, nullptr, nullptr);
+    }
+    if (error == MOSQ_ERR_SUCCESS) {
+      error = ::mosquitto_connect_async(client_, broker.host.c_str(), broker.port, kKeepaliveSeconds);
+      // A broker that is not there yet is waited for.
+      if (error == MOSQ_ERR_ERRNO) error = MOSQ_ERR_SUCCESS;
+    }
+    if (error == MOSQ_ERR_SUCCESS) error = ::mosquitto_loop_start(client_);
+    if (error != MOSQ_ERR_SUCCESS) {
+      return Error(Code::kInvalidArgument, "MQTT: %s", ::mosquitto_strerror(error)).At(broker.host);
+    }
+    started_ = true;
+    return {};
+  }
+
+ private:
+  void Connected(int code) {
+    if (code != 0) {
+      context_.Log(std::string("MQTT: the broker refuses: ") + ::mosquitto_connack_string(code));
+      return;
+    }
+    const int error = ::mosquitto_subscribe(client_, nullptr, (std::string(kTopic) + "#").c_str(), 1);
+    if (error != MOSQ_ERR_SUCCESS) context_.Log(std::string("MQTT: ") + ::mosquitto_strerror(error));
+  }
+
+  void Take(const mosquitto_message& message) {
+    std::string_view topic = message.topic;
+    if (!topic.starts_with(kTopic)) return;
+    topic.remove_prefix(kTopic.size());
+    std::string body(static_cast<const char*>(message.payload), static_cast<size_t>(message.payloadlen));
+    if (!IsDeviceId(topic) || body.size() > kMaxOtlpBytes) {
+      ++context_.metrics.malformed_reports;
+      return;
+    }
+    if (body.starts_with("\x1f\x8b")) {
+      auto plain = Gunzip(body, kMaxOtlpBytes);
+      if (!plain.ok()) {
+        ++context_.metrics.malformed_reports;
+        return;
+      }
+      body = std::move(*plain);
+    }
+    // There is nobody to answer; what is refused is counted.
+    TakeTelemetry(context_, body, topic, [](const HttpResponse&) {});
+  }
+
+  ServerContext& context_;
+  mosquitto* client_ = nullptr;
+  bool started_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<MqttIngest>> MqttIngest::Start(ServerContext& context) {
+  WHET_ASSIGN_OR_RETURN(const Broker broker, ParseBroker(context.options.mqtt));
+  auto ingest = std::make_unique<Mosquitto>(context);
+  WHET_RETURN_IF_ERROR(ingest->Connect(broker));
+  return std::unique_ptr<MqttIngest>(std::move(ingest));
+}
+
+}  // namespace whet::fleet
