@@ -7,6 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <string_view>
@@ -71,6 +72,22 @@ class RawConnection {
     while (text.empty() || read_.find(text) == std::string::npos) {
       const ssize_t got = ::recv(fd_, buffer, sizeof(buffer), 0);
       if (got <= 0) break;
+      read_.append(buffer, static_cast<size_t>(got));
+    }
+    return read_;
+  }
+
+  // One answer with a Content-Length, on a connection that stays open; head and body. "" if it ends early.
+  std::string ReadOne() {
+    read_.clear();
+    const size_t head = ReadUntil("\r\n\r\n").find("\r\n\r\n");
+    const size_t at = read_.find("Content-Length: ");
+    if (head == std::string::npos || at == std::string::npos || at > head) return {};
+    const size_t all = head + 4 + static_cast<size_t>(std::strtoul(read_.c_str() + at + 16, nullptr, 10));
+    char buffer[4096];
+    while (read_.size() < all) {
+      const ssize_t got = ::recv(fd_, buffer, sizeof(buffer), 0);
+      if (got <= 0) return {};
       read_.append(buffer, static_cast<size_t>(got));
     }
     return read_;

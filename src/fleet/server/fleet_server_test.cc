@@ -559,7 +559,10 @@ class MqttServerTest : public FleetServerTest {
   }
   // With QoS 1; mosquitto_pub comes with another package.
   void Publish(const std::string& topic, const std::string& body) {
-    mosquitto* client = ::mosquitto_new(nullptr, true, nullptr);
+    bool done = false;
+    mosquitto* client = ::mosquitto_new(nullptr, true, &done);
+    ::mosquitto_publish_callback_set(client,
+                                     [](mosquitto*, void* flag, int) { *static_cast<bool*>(flag) = true; });
     for (int i = 0; ::mosquitto_connect(client, "127.0.0.1", port_, 10) != MOSQ_ERR_SUCCESS; ++i) {
       ASSERT_LT(i, 300) << "mosquitto does not start; scripts/setup.sh test installs it";
       std::this_thread::sleep_for(std::chrono::milliseconds(100));
@@ -567,8 +570,8 @@ class MqttServerTest : public FleetServerTest {
     ASSERT_EQ(::mosquitto_publish(client, nullptr, topic.c_str(), static_cast<int>(body.size()), body.data(),
                                   1, false),
               MOSQ_ERR_SUCCESS);
-    for (int i = 0; i < 50 && ::mosquitto_want_write(client); ++i) ::mosquitto_loop(client, 20, 1);
-    ::mosquitto_loop(client, 50, 1);
+    for (int i = 0; i < 600 && !done; ++i) ::mosquitto_loop(client, 50, 1);
+    EXPECT_TRUE(done);
     ::mosquitto_disconnect(client);
     ::mosquitto_destroy(client);
   }

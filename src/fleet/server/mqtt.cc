@@ -3,9 +3,12 @@
 #include <mosquitto.h>
 
 #include <charconv>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <thread>
 
 #include "fleet/server/context.h"
 #include "fleet/telemetry/otlp.h"
@@ -16,6 +19,8 @@ namespace {
 
 constexpr std::string_view kTopic = "whet/v1/metrics/";
 constexpr int kKeepaliveSeconds = 30;
+constexpr int kLoopMs = 200;
+constexpr std::chrono::milliseconds kRetry(1000);
 
 struct Broker {
   std::string host;
@@ -68,13 +73,16 @@ class Mosquitto final : public MqttIngest {
   }
 
   ~Mosquitto() override {
-    if (client_ == nullptr) return;
-    ::mosquitto_disconnect(client_);
-    if (started_) ::mosquitto_loop_stop(client_, false);
-    ::mosquitto_destroy(client_);
+    {
+      const std::lock_guard lock(mutex_);
+      stop_ = true;
+    }
+    wake_.notify_all();
+    if (thread_.joinable()) thread_.join();
+    if (client_ != nullptr) ::mosquitto_destroy(client_);
   }
 
-  Status Connect(const Broker& broker) {
+  Status Begin(Broker broker) {
     if (client_ == nullptr) return Error(Code::kOutOfMemory, "no memory for an MQTT client");
     ::mosquitto_connect_callback_set(
         client_, [](mosquitto*, void* self, int code) { static_cast<Mosquitto*>(self)->Connected(code); });
@@ -84,7 +92,6 @@ class Mosquitto final : public MqttIngest {
       } catch (...) {  // nothing may go up into C
       }
     });
-    ::mosquitto_reconnect_delay_set(client_, 1, 30, true);
     int error = MOSQ_ERR_SUCCESS;
     if (!broker.user.empty()) {
       error = ::mosquitto_username_pw_set(client_, broker.user.c_str(),
@@ -95,20 +102,33 @@ class Mosquitto final : public MqttIngest {
       error = ::mosquitto_tls_set(client_, ca.empty() ? nullptr : ca.c_str(),
                                   ca.empty() ? "/etc/ssl/certs" : nullptr, nullptr, nullptr, nullptr);
     }
-    if (error == MOSQ_ERR_SUCCESS) {
-      error = ::mosquitto_connect_async(client_, broker.host.c_str(), broker.port, kKeepaliveSeconds);
-      // A broker that is not there yet is waited for.
-      if (error == MOSQ_ERR_ERRNO) error = MOSQ_ERR_SUCCESS;
-    }
-    if (error == MOSQ_ERR_SUCCESS) error = ::mosquitto_loop_start(client_);
     if (error != MOSQ_ERR_SUCCESS) {
       return Error(Code::kInvalidArgument, "MQTT: %s", ::mosquitto_strerror(error)).At(broker.host);
     }
-    started_ = true;
+    broker_ = std::move(broker);
+    thread_ = std::thread([this] { Loop(); });
     return {};
   }
 
  private:
+  bool WaitForStop(std::chrono::milliseconds time) {
+    std::unique_lock lock(mutex_);
+    return wake_.wait_for(lock, time, [this] { return stop_; });
+  }
+
+  // Stays connected. libmosquitto's own thread does not begin while the broker is not there yet.
+  void Loop() {
+    std::string last;
+    while (!WaitForStop(kRetry)) {
+      int error = ::mosquitto_connect(client_, broker_.host.c_str(), broker_.port, kKeepaliveSeconds);
+      while (error == MOSQ_ERR_SUCCESS && !WaitForStop({})) error = ::mosquitto_loop(client_, kLoopMs, 1);
+      const std::string text = ::mosquitto_strerror(error);
+      if (error != MOSQ_ERR_SUCCESS && text != last) context_.Log("MQTT: " + text);
+      last = text;
+    }
+    ::mosquitto_disconnect(client_);
+  }
+
   void Connected(int code) {
     if (code != 0) {
       context_.Log(std::string("MQTT: the broker refuses: ") + ::mosquitto_connack_string(code));
@@ -141,15 +161,19 @@ class Mosquitto final : public MqttIngest {
 
   ServerContext& context_;
   mosquitto* client_ = nullptr;
-  bool started_ = false;
+  Broker broker_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  bool stop_ = false;
+  std::thread thread_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<MqttIngest>> MqttIngest::Start(ServerContext& context) {
-  WHET_ASSIGN_OR_RETURN(const Broker broker, ParseBroker(context.options.mqtt));
+  WHET_ASSIGN_OR_RETURN(Broker broker, ParseBroker(context.options.mqtt));
   auto ingest = std::make_unique<Mosquitto>(context);
-  WHET_RETURN_IF_ERROR(ingest->Connect(broker));
+  WHET_RETURN_IF_ERROR(ingest->Begin(std::move(broker)));
   return std::unique_ptr<MqttIngest>(std::move(ingest));
 }
 

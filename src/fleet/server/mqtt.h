@@ -16,7 +16,7 @@ struct ServerContext;
 class MqttIngest {
  public:
   // options.mqtt of the context is the broker. Connects again by itself when the connection is lost; an error
-  // is a URL that is none, or a broker that cannot be resolved.
+  // is a URL that is none, or a certificate authority that cannot be read.
   static Result<std::unique_ptr<MqttIngest>> Start(ServerContext& context);
   virtual ~MqttIngest() = default;
 };
