@@ -120,9 +120,11 @@ Status Run(double seconds, std::string database) {
     return Error(Code::kInternal, "%d reports were acknowledged, %lld are there", acknowledged.load(),
                  static_cast<long long>(kept));
   }
-  std::printf("%.0f devices per minute (%d reports of %zu bytes in %.1f s, all in the database; %s, %d connections)\n",
-              acknowledged / took * 60, acknowledged.load(), ReportOf(0).size(), took,
-              sqlite ? "SQLite" : "PostgreSQL", kConnections);
+  std::printf(
+      "%.0f devices per minute (%d reports of %zu bytes in %.1f s, all in the database; %s, %d "
+      "connections)\n",
+      acknowledged / took * 60, acknowledged.load(), ReportOf(0).size(), took,
+      sqlite ? "SQLite" : "PostgreSQL", kConnections);
   return {};
 }
 
