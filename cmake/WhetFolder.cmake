@@ -39,6 +39,10 @@ function(whet_folder name)
     target_link_libraries(whet_${name}_test PRIVATE whet_${name} GTest::gmock_main)
     add_test(NAME ${name} COMMAND whet_${name}_test)
     whet_test_timeout(${name} 600)
+    list(LENGTH tests count)
+    if(count GREATER 5)
+      whet_precompile(${name}_test <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
   endif()
   if(WHET_TESTS)
     foreach(source ${fuzzers})
@@ -76,9 +80,9 @@ function(whet_test_timeout test seconds)
   set_tests_properties(${test} PROPERTIES TIMEOUT ${seconds})
 endfunction()
 
-# whet_precompile(FOLDER HEADER…)
+# whet_precompile(NAME HEADER…)
 #
-# Compiles these headers of the library whet_FOLDER once rather than with each of its sources. Worth it where many small
+# Compiles these headers of the target whet_NAME once rather than with each of its sources. Worth it where many small
 # sources include the same large headers. Not done under ccache, which would not keep what is compiled that way.
 function(whet_precompile name)
   if(NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
