@@ -23,6 +23,7 @@ std::vector<std::unique_ptr<Command>> MakeCommands() {
   commands.push_back(MakeKeyCommand());
   commands.push_back(MakeTufCommand());
   commands.push_back(MakeServeCommand());
+  commands.push_back(MakeAgentCommand());
   return commands;
 }
 

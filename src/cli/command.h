@@ -30,6 +30,7 @@ class Command {
   virtual Status Run(Console& console) = 0;
 };
 
+std::unique_ptr<Command> MakeAgentCommand();
 std::unique_ptr<Command> MakeBenchCommand();
 std::unique_ptr<Command> MakeConformanceCommand();
 std::unique_ptr<Command> MakeDeltaCommand();
