@@ -27,14 +27,18 @@ class ByteModel {
         HashContext(1003, last_ & 0xffffff),
         HashContext(1004, last_),
         HashContext(1005, last_ >> 24, static_cast<uint32_t>(position_ & 3)),
-        HashContext(1006, match, expected),
-        HashContext(1007, based, hits | BaseRun() << 4),
+        HashContext(1006, match),
+        HashContext(1007, hits | BaseRun() << 4, base < 0 ? 0 : 1),
         HashContext(1008, based, shift << 8 | (last_ & 0xff))};
     auto& mixers = mixers_[base < 0 ? 0 : 1 + BaseRun()][match == 0 ? 0 : 1 + (match - 1) / 2];
     uint32_t node = 1;
     for (int i = 7; i >= 0; --i) {
       std::array<AdaptiveBit*, kInputs> at;
       for (size_t k = 0; k < kInputs; ++k) at[k] = bits.At(contexts[k], node);
+      // What the last match and the base expect counts whatever byte it is, as long as the byte agrees so
+      // far.
+      at[kMatchInput] = bits.At(contexts[kMatchInput], Expected(match > 0, expected, node, i));
+      at[kBaseInput] = bits.At(contexts[kBaseInput], Expected(base >= 0, based - 1, node, i));
       node = node << 1 | (mixers.Code(coder, at, (byte >> i & 1) != 0, 120, 10) ? 1u : 0u);
     }
     const auto coded = static_cast<uint8_t>(node);
@@ -44,11 +48,18 @@ class ByteModel {
 
  private:
   static constexpr size_t kInputs = 8;
+  static constexpr size_t kMatchInput = 5;
+  static constexpr size_t kBaseInput = 6;
   static constexpr uint32_t kHistory = 16 * 1024;
   static constexpr uint32_t kPlaces = 2048;
 
   static uint32_t Bucket(uint32_t length) {
     return length < 4 ? 0 : (length < 8 ? 1 : (length < 16 ? 2 : (length < 32 ? 3 : 4)));
+  }
+  // What is expected of bit `i` after those in `node`: which bit, of which place; 0 if nothing.
+  static uint32_t Expected(bool known, uint32_t byte, uint32_t node, int i) {
+    const bool agrees = known && (byte | 0x100) >> (i + 1) == node;
+    return agrees ? 1 + (byte >> i & 1) + 2 * static_cast<uint32_t>(i) : 0;
   }
   // How many bytes in a row were as in the base: none, few, many.
   uint32_t BaseRun() const { return run_ == 0 ? 0 : (run_ < 4 ? 1 : (run_ < 16 ? 2 : 3)); }
