@@ -28,7 +28,7 @@ struct TelemetrySettings {
   int64_t spool_bytes = int64_t{8} << 20;  // the oldest reports go when there are more
   std::string mqtt_host;                   // instead of `url`: MQTT, QoS 1
   int mqtt_port = 1883;
-  std::string mqtt_topic = "whet/telemetry";
+  std::string mqtt_topic = "whet/v1/metrics";
 };
 
 // When a trial has failed, beside the release's own budgets.
