@@ -1,7 +1,7 @@
 # Whet: see README.md. `make` builds build/release/whet.
 #   make setup         install the Debian packages that building needs
 #   make web           build the dashboard, build/web
-#   make demo          build, fetch a model, find the faces on a photograph, print the latency
+#   make demo          build, fetch a model, find the faces on a photograph, measure it in float and INT8
 #   make test          build and run the tests (some 10 minutes on two cores)
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
 #   make test-faults  50,000 lives of a device whose disk fails at random

@@ -1,8 +1,10 @@
 // whet delta: what turns one Model file into another, made, applied and looked at.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "base/hex.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "fleet/delta/apply/apply_delta.h"
@@ -11,23 +13,14 @@
 namespace whet::cli {
 namespace {
 
-std::string Hex(const Sha256& hash) {
-  std::string text;
-  for (const uint8_t byte : hash) text += Format("%02x", byte);
-  return text;
-}
-
-Result<Sha256> FromHex(const std::string& text) {
+Result<Sha256> ParseSha256(const std::string& text) {
+  const auto bytes = FromHex(text);
   Sha256 hash{};
-  const bool digits =
-      text.size() == 2 * hash.size() && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-  if (!digits) {
-    return Error(Code::kInvalidArgument, "'%s' is not a SHA-256: that is 64 digits, 0 to 9 and a to f",
+  if (!bytes.ok() || bytes->size() != hash.size()) {
+    return Error(Code::kInvalidArgument, "'%s' is not a SHA-256: that is 64 hexadecimal digits",
                  text.c_str());
   }
-  for (size_t i = 0; i < hash.size(); ++i) {
-    hash[i] = static_cast<uint8_t>(std::stoul(text.substr(2 * i, 2), nullptr, 16));
-  }
+  std::ranges::copy(*bytes, hash.begin());
   return hash;
 }
 
@@ -72,15 +65,16 @@ class DeltaCommand final : public Command {
   Status RunMake(Console& console) const {
     WHET_ASSIGN_OR_RETURN(const fleet::DeltaReport report, fleet::MakeDelta(base_, result_, output_));
     if (console.json()) {
-      console.PrintJson({{"base", {{"bytes", report.base_bytes}, {"sha256", Hex(report.base_sha256)}}},
-                         {"result", {{"bytes", report.result_bytes}, {"sha256", Hex(report.result_sha256)}}},
-                         {"delta_bytes", report.delta_bytes},
-                         {"tensors",
-                          {{"all", report.tensors},
-                           {"unchanged", report.unchanged},
-                           {"sparse", report.sparse},
-                           {"changed", report.changed},
-                           {"fresh", report.fresh}}}});
+      console.PrintJson(
+          {{"base", {{"bytes", report.base_bytes}, {"sha256", ToHex(report.base_sha256)}}},
+           {"result", {{"bytes", report.result_bytes}, {"sha256", ToHex(report.result_sha256)}}},
+           {"delta_bytes", report.delta_bytes},
+           {"tensors",
+            {{"all", report.tensors},
+             {"unchanged", report.unchanged},
+             {"sparse", report.sparse},
+             {"changed", report.changed},
+             {"fresh", report.fresh}}}});
       return {};
     }
     console.Print(Format(
@@ -95,11 +89,11 @@ class DeltaCommand final : public Command {
     WHET_ASSIGN_OR_RETURN(const fleet::DeltaHeader header, fleet::ReadDeltaHeader(delta_));
     Sha256 wanted = header.result_sha256;
     if (!sha256_.empty()) {
-      WHET_ASSIGN_OR_RETURN(wanted, FromHex(sha256_));
+      WHET_ASSIGN_OR_RETURN(wanted, ParseSha256(sha256_));
     }
     WHET_RETURN_IF_ERROR(fleet::ApplyDelta(base_, delta_, output_, wanted));
     if (console.json()) {
-      console.PrintJson({{"output", output_}, {"bytes", header.result_bytes}, {"sha256", Hex(wanted)}});
+      console.PrintJson({{"output", output_}, {"bytes", header.result_bytes}, {"sha256", ToHex(wanted)}});
     } else {
       console.Print(
           Format("%s: %s, as its SHA-256 says\n", output_.c_str(), FormatBytes(header.result_bytes).c_str()));
@@ -110,19 +104,20 @@ class DeltaCommand final : public Command {
   Status RunInspect(Console& console) const {
     WHET_ASSIGN_OR_RETURN(const fleet::DeltaHeader header, fleet::ReadDeltaHeader(delta_));
     if (console.json()) {
-      console.PrintJson({{"version", header.version},
-                         {"readable_from", header.readable_from},
-                         {"base", {{"bytes", header.base_bytes}, {"sha256", Hex(header.base_sha256)}}},
-                         {"result", {{"bytes", header.result_bytes}, {"sha256", Hex(header.result_sha256)}}},
-                         {"delta_bytes", sizeof(header) + header.body_bytes}});
+      console.PrintJson(
+          {{"version", header.version},
+           {"readable_from", header.readable_from},
+           {"base", {{"bytes", header.base_bytes}, {"sha256", ToHex(header.base_sha256)}}},
+           {"result", {{"bytes", header.result_bytes}, {"sha256", ToHex(header.result_sha256)}}},
+           {"delta_bytes", sizeof(header) + header.body_bytes}});
       return {};
     }
     const uint64_t bytes = sizeof(header) + header.body_bytes;
     console.Print(Format("delta of format version %u: %s, %.2f %% of its result\n", header.version,
                          FormatBytes(bytes).c_str(), Percent(bytes, header.result_bytes)));
     Table table({"", "bytes", "SHA-256"}, {1});
-    table.Add({"base", std::to_string(header.base_bytes), Hex(header.base_sha256)});
-    table.Add({"result", std::to_string(header.result_bytes), Hex(header.result_sha256)});
+    table.Add({"base", std::to_string(header.base_bytes), ToHex(header.base_sha256)});
+    table.Add({"result", std::to_string(header.result_bytes), ToHex(header.result_sha256)});
     console.Print(table.ToString());
     return {};
   }

@@ -4,13 +4,13 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
 #include "cli/load_model.h"
 #include "cli/sample_files.h"
 #include "fleet/release/pack.h"
-#include "fleet/tuf/json.h"
 
 namespace whet::cli {
 namespace {
@@ -78,7 +78,7 @@ class PackCommand final : public Command {
       }
     }
     const auto now = std::chrono::system_clock::now().time_since_epoch();
-    options_.created = fleet::FormatUtcTime(std::chrono::duration_cast<std::chrono::seconds>(now).count());
+    options_.created = FormatUtcTime(std::chrono::duration_cast<std::chrono::seconds>(now).count());
     WHET_ASSIGN_OR_RETURN(const auto golden, ReadSamples(golden_));
     std::vector<fleet::TensorMap> calibration;
     if (!reference_.data.empty()) {

@@ -8,12 +8,12 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "base/hex.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
 #include "fleet/delta/make_delta.h"
 #include "fleet/release/signing.h"
-#include "fleet/tuf/json.h"
 #include "fleet/tuf/names.h"
 
 namespace whet::cli {
@@ -132,8 +132,7 @@ class PublishCommand final : public Command {
       const bool is_worth_it = report.delta_bytes < report.result_bytes - report.result_bytes / 10;
       Status status;
       if (is_worth_it) {
-        status =
-            repository.AddDelta(fleet::ToHex(report.base_sha256), fleet::ToHex(report.result_sha256), path);
+        status = repository.AddDelta(ToHex(report.base_sha256), ToHex(report.result_sha256), path);
       }
       std::error_code error;
       std::filesystem::remove(path, error);

@@ -11,10 +11,10 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "fleet/http/fetch.h"
+#include "fleet/json/json.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/policy.h"
 #include "fleet/telemetry/report.h"
-#include "fleet/telemetry/strict_json.h"
 
 namespace whet::cli {
 namespace {
@@ -160,7 +160,7 @@ class RolloutCommand final : public Command {
     request.bearer_token = token_;
     request.body = std::move(body);
     WHET_ASSIGN_OR_RETURN(const std::string text, fleet::FetchText(*fetcher_, request));
-    return fleet::ParseStrictJson(text, kMaxAnswer, kMaxDepth, "the server's answer");
+    return fleet::ParseJson(text, {kMaxAnswer, kMaxDepth}, "the server's answer");
   }
 
   Result<std::string> CreateBody() const {
@@ -172,8 +172,7 @@ class RolloutCommand final : public Command {
       // Checked here so that the error names the file; sent as it stands, so that the server's defaults hold.
       auto policy = fleet::ParsePolicy(text);
       if (!policy.ok()) return policy.TakeStatus().At(policy_file_);
-      WHET_ASSIGN_OR_RETURN(body["policy"],
-                            fleet::ParseStrictJson(text, kMaxAnswer, kMaxDepth, "the policy"));
+      WHET_ASSIGN_OR_RETURN(body["policy"], fleet::ParseJson(text, {kMaxAnswer, kMaxDepth}, "the policy"));
     }
     return body.dump(-1, ' ', false, json::error_handler_t::replace);
   }

@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "cli/command.h"
 #include "cli/console.h"
-#include "fleet/rollout/document.h"
 #include "fleet/server/demo.h"
 #include "fleet/server/fleet_server.h"
 #include "fleet/server/schema.h"
@@ -134,14 +134,14 @@ class ServeCommand final : public Command {
     auto array = nlohmann::ordered_json::array();
     Table table({"id", "name", "role", "device", "created", "revoked"});
     for (const fleet::TokenInfo& info : list) {
-      const std::string revoked = info.revoked_unix_s == 0 ? "" : fleet::PrintTime(info.revoked_unix_s);
+      const std::string revoked = info.revoked_unix_s == 0 ? "" : FormatUtcTime(info.revoked_unix_s);
       table.Add({info.principal.id, info.principal.name, std::string(fleet::RoleName(info.principal.role)),
-                 info.principal.device, fleet::PrintTime(info.created_unix_s), revoked});
+                 info.principal.device, FormatUtcTime(info.created_unix_s), revoked});
       array.push_back({{"id", info.principal.id},
                        {"name", info.principal.name},
                        {"role", fleet::RoleName(info.principal.role)},
                        {"device", info.principal.device},
-                       {"created", fleet::PrintTime(info.created_unix_s)},
+                       {"created", FormatUtcTime(info.created_unix_s)},
                        {"revoked", revoked}});
     }
     if (console.json()) {

@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
 #include "fleet/tuf/client.h"
-#include "fleet/tuf/json.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/repository.h"
 
@@ -184,7 +184,7 @@ class TufCommand final : public Command {
                          const fleet::SignedMetadata* metadata, const fleet::TargetsMetadata* files) {
       std::string ids;
       for (const std::string& id : keys.key_ids) ids += (ids.empty() ? "" : " ") + id.substr(0, 12);
-      const std::string expires = metadata ? fleet::FormatUtcTime(metadata->expires) : "";
+      const std::string expires = metadata ? FormatUtcTime(metadata->expires) : "";
       table.Add({role, metadata ? std::to_string(metadata->version) : "-",
                  metadata ? expires : "not published yet",
                  Format("%llu of ", static_cast<unsigned long long>(keys.threshold)) + ids,

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "base/file.h"
+#include "base/hex.h"
 #include "ir/op_def.h"
 #include "model_file/format.h"
 #include "model_file/model_file.h"
@@ -21,12 +22,6 @@ namespace {
 
 template <typename T>
 using Offset = flatbuffers::Offset<T>;
-
-std::string Hex(const Sha256& hash) {
-  std::string text;
-  for (uint8_t byte : hash) text += Format("%02x", byte);
-  return text;
-}
 
 std::vector<std::byte> EncodeStrings(const Constant& constant) {
   std::vector<std::byte> bytes;
@@ -388,7 +383,7 @@ Result<std::string> ModelId(const Graph& graph) {
   std::vector<std::span<const std::byte>> blobs;
   IndexWriter writer(graph);
   WHET_RETURN_IF_ERROR(writer.Write(&index, &blobs));
-  return Hex(Sha256Of(index));
+  return ToHex(Sha256Of(index));
 }
 
 }  // namespace whet

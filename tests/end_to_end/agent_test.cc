@@ -20,9 +20,11 @@
 
 #include "agent/client/local_request.h"
 #include "agent/worker/repository_testing.h"
+#include "base/hex.h"
 #include "base/status.h"
 #include "fleet/http/server.h"
 #include "fleet/telemetry/otlp.h"
+#include "model_file/sha256.h"
 #include "whet/whet.h"
 #include "whet/whet_agent.h"
 
@@ -121,9 +123,9 @@ class AgentTest : public testing::Test {
     std::string body = ReadFile(repo_->folder() + "/" + path);
     if (body.empty() && !std::filesystem::exists(repo_->folder() + "/" + path))
       return fleet::HttpError(404, "not here");
-    StreamingSha256 hash;
+    Sha256Hasher hash;
     hash.Update(std::as_bytes(std::span(body.data(), body.size())));
-    const std::string etag = "\"" + hash.Finish().substr(0, 16) + "\"";
+    const std::string etag = "\"" + ToHex(hash.Finish()).substr(0, 16) + "\"";
     fleet::HttpResponse response;
     response.headers.emplace_back("ETag", etag);
     if (request.Header("if-none-match") == etag) {

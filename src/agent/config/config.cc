@@ -6,8 +6,9 @@
 
 #include "agent/config/conditions.h"
 #include "agent/storage/file_system.h"
-#include "agent/storage/streaming_sha256.h"
+#include "base/hex.h"
 #include "fleet/telemetry/report.h"
+#include "model_file/sha256.h"
 
 namespace whet::agent {
 namespace {
@@ -191,9 +192,9 @@ Result<std::string> DeviceFromMachineId(const std::string& machine_id_path) {
         .At(machine_id_path);
   }
   const std::string text = "whet-agent device\n" + *id;
-  StreamingSha256 hash;
+  Sha256Hasher hash;
   hash.Update(std::as_bytes(std::span(text.data(), text.size())));
-  return hash.Finish().substr(0, 32);
+  return ToHex(hash.Finish()).substr(0, 32);
 }
 
 }  // namespace whet::agent

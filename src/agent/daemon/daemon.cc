@@ -12,8 +12,7 @@
 
 #include "agent/config/conditions.h"
 #include "agent/daemon/promise.h"
-#include "agent/release/device_release.h"
-#include "fleet/rollout/document.h"
+#include "base/utc_time.h"
 #include "fleet/telemetry/otlp.h"
 
 namespace whet::agent {
@@ -161,7 +160,7 @@ Status Daemon::Open() {
 void Daemon::Log(const std::string& text) {
   std::fprintf(stderr, "whet-agent: %s\n", text.c_str());
   const std::lock_guard lock(mutex_);
-  events_.push_back(fleet::PrintTime(std::time(nullptr)) + " " + text);
+  events_.push_back(FormatUtcTime(std::time(nullptr)) + " " + text);
   if (events_.size() > kKeptEvents) events_.pop_front();
 }
 
@@ -434,7 +433,7 @@ void Daemon::UpdateStatus() {
       {"device", config_.device},
       {"channel", config_.channel},
       {"agent", kAgentVersion},
-      {"last_poll", last_poll_unix_s_ == 0 ? json(nullptr) : json(fleet::PrintTime(last_poll_unix_s_))},
+      {"last_poll", last_poll_unix_s_ == 0 ? json(nullptr) : json(FormatUtcTime(last_poll_unix_s_))},
       {"poll_error", poll_error_},
       {"spooled_reports", waiting.ok() ? json(*waiting) : json(nullptr)},
       {"families", std::move(families)}};

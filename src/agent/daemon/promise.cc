@@ -1,7 +1,7 @@
 #include "agent/daemon/promise.h"
 
 #include "agent/process/jobs.h"
-#include "agent/release/device_release.h"
+#include "fleet/release/release.h"
 
 namespace whet::agent {
 namespace {
@@ -12,15 +12,17 @@ std::string MeasuredPath(const std::string& slot_folder) { return slot_folder + 
 
 ModelPromise ReadPromise(const std::string& slot_folder) {
   ModelPromise promise;
-  auto text = PosixFileSystem().ReadSmall(ReleasePath(slot_folder), kMaxReleaseBytes);
+  auto text = PosixFileSystem().ReadSmall(ReleasePath(slot_folder), fleet::kMaxReleaseBytes);
   if (!text.ok()) return promise;
-  auto release = ParseDeviceRelease(*text);
+  auto release = fleet::ParseRelease(*text);
   if (!release.ok()) return promise;
-  promise.budget.latency_ms_mean = release->budget_latency_ms_mean;
-  promise.budget.latency_ms_p95 = release->budget_latency_ms_p95;
-  promise.energy_mj = release->budget_energy_mj;
-  promise.input_mean = std::move(release->reference_mean);
-  promise.input_std = std::move(release->reference_std);
+  promise.budget.latency_ms_mean = release->budgets.latency_ms_mean;
+  promise.budget.latency_ms_p95 = release->budgets.latency_ms_p95;
+  promise.energy_mj = release->budgets.energy_mj;
+  if (release->reference) {
+    promise.input_mean = std::move(release->reference->input_mean);
+    promise.input_std = std::move(release->reference->input_std);
+  }
   return promise;
 }
 

@@ -1,9 +1,9 @@
 #include "agent/storage/file_system.h"
+#include "base/hex.h"
+#include "model_file/sha256.h"
 
 #include <array>
 #include <utility>
-
-#include "agent/storage/streaming_sha256.h"
 
 namespace whet::agent {
 
@@ -41,12 +41,12 @@ Status FileSystem::WriteDurably(const std::string& path, std::string_view conten
 
 Result<std::string> FileSystem::Sha256OfFile(const std::string& path) {
   WHET_ASSIGN_OR_RETURN(const std::unique_ptr<ReadableFile> file, Open(path));
-  StreamingSha256 hash;
+  Sha256Hasher hash;
   std::vector<std::byte> buffer(size_t{64} << 10);
   while (true) {
     WHET_ASSIGN_OR_RETURN(const size_t count, file->Read(buffer));
     hash.Update(std::span(buffer.data(), count));
-    if (count < buffer.size()) return hash.Finish();
+    if (count < buffer.size()) return ToHex(hash.Finish());
   }
 }
 

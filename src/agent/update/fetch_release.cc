@@ -4,14 +4,12 @@
 #include <utility>
 #include <vector>
 
+#include "fleet/telemetry/report.h"
+
 namespace whet::agent {
 namespace {
 
 constexpr uint64_t kReserveBytes = uint64_t{1} << 20;  // left free for the records and the spool
-
-bool IsSha256(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
 
 // One file's way from the repository to its final name.
 class FileFetch {
@@ -137,7 +135,7 @@ bool TryDelta(FileSystem& files, TargetSource& source, const FetchJob& job, File
               FetchReport& report) {
   if (job.base_path.empty()) return false;
   const std::optional<TargetRef> delta = source.FindDelta(job.base_sha256, job.offer.model.sha256);
-  if (!delta || !IsSha256(delta->sha256) || delta->bytes >= job.offer.model.bytes) return false;
+  if (!delta || !fleet::IsSha256Hex(delta->sha256) || delta->bytes >= job.offer.model.bytes) return false;
   const std::string path = job.folder + "/delta";
   FileFetch fetch(files, source, *delta, job.folder, path);
   const bool made = fetch.Download(report.downloaded_bytes).ok() && model.Make(job.base_path, path).ok();
@@ -174,7 +172,7 @@ Status ClearSlot(FileSystem& files, const std::string& slot_folder, const std::s
 Result<FetchReport> FetchRelease(FileSystem& files, TargetSource& source, const FetchJob& job) {
   const Offer& offer = job.offer;
   for (const TargetRef* target : {&offer.release, &offer.model, &offer.golden}) {
-    if (!IsSha256(target->sha256))
+    if (!fleet::IsSha256Hex(target->sha256))
       return Error(Code::kBadFile, "the offered file has no SHA-256").At(target->name);
   }
   WHET_RETURN_IF_ERROR(files.MakeFolder(job.folder));

@@ -11,16 +11,17 @@
 #include <vector>
 
 #include "agent/storage/file_system.h"
-#include "agent/storage/streaming_sha256.h"
 #include "agent/update/fetch_release.h"
 #include "agent/update/updater.h"
+#include "base/hex.h"
+#include "model_file/sha256.h"
 
 namespace whet::agent {
 
 inline std::string HashOf(const std::string& text) {
-  StreamingSha256 hash;
+  Sha256Hasher hash;
   hash.Update(std::as_bytes(std::span(text.data(), text.size())));
-  return hash.Finish();
+  return ToHex(hash.Finish());
 }
 
 // Targets by name. Its deltas say how many bytes of the base stay, and bring the rest.

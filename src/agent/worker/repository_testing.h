@@ -11,11 +11,13 @@
 #include <string>
 #include <vector>
 
-#include "agent/storage/streaming_sha256.h"
+#include "base/hex.h"
+#include "base/utc_time.h"
 #include "fleet/rollout/document.h"
-#include "fleet/tuf/json.h"
+#include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/signing_key.h"
+#include "model_file/sha256.h"
 
 namespace whet::agent {
 
@@ -59,9 +61,9 @@ class TestRepository {
   // A target that `role` signs, once Publish is called.
   Added AddTarget(const std::string& role, const std::string& name, const std::string& content,
                   const json& custom = nullptr) {
-    StreamingSha256 hash;
+    Sha256Hasher hash;
     hash.Update(std::as_bytes(std::span(content.data(), content.size())));
-    const Added added{name, hash.Finish(), content.size()};
+    const Added added{name, ToHex(hash.Finish()), content.size()};
     const std::string path = folder_ + "/targets/" + fleet::HashedTargetPath(name, added.sha256);
     std::filesystem::create_directories(std::filesystem::path(path).parent_path());
     std::ofstream(path, std::ios::binary) << content;
@@ -85,9 +87,18 @@ class TestRepository {
     json release = {{"format", 1},
                     {"family", family_},
                     {"version", version},
+                    {"created", "2026-11-26T20:00:00Z"},
+                    {"notes", ""},
+                    {"inputs", json::array()},
+                    {"outputs", json::array()},
+                    {"operators", json::array()},
+                    {"requires", {{"architectures", json::array()}, {"isa", ""}}},
                     {"budgets", std::move(budgets)},
                     {"variants",
                      {{{"name", "f32"},
+                       {"precision", "f32"},
+                       {"model_id", whet.sha256},
+                       {"tensors", json::array()},
                        {"target", whet.name},
                        {"bytes", whet.bytes},
                        {"sha256", whet.sha256},
@@ -111,7 +122,7 @@ class TestRepository {
     document.stable = {.version = version, .release_sha256 = release_sha256};
     document.trial_s = trial_s;
     document.sequence = ++rollouts_;
-    document.updated = fleet::PrintTime(std::time(nullptr));
+    document.updated = FormatUtcTime(std::time(nullptr));
     AddTarget(Rollouts(), "rollouts/" + channel_ + "/" + family_ + ".json",
               fleet::PrintRolloutDocument(document));
   }
@@ -168,12 +179,11 @@ class TestRepository {
   std::string Rollouts() const { return "rollouts." + channel_; }
 
  private:
-  std::string Expiry() const { return fleet::FormatUtcTime(std::time(nullptr) + lifetime_s_); }
+  std::string Expiry() const { return FormatUtcTime(std::time(nullptr) + lifetime_s_); }
 
   std::string Sign(const std::string& role, json body) {
     const auto canonical = fleet::CanonicalJson(body);
-    const json signature = {{"keyid", keys_[role]->id()},
-                            {"sig", fleet::ToHex(keys_[role]->Sign(*canonical))}};
+    const json signature = {{"keyid", keys_[role]->id()}, {"sig", ToHex(keys_[role]->Sign(*canonical))}};
     return json({{"signatures", {signature}}, {"signed", std::move(body)}}).dump();
   }
   // As a web server's clients see it: whole or not at all.

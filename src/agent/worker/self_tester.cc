@@ -10,9 +10,10 @@
 #include <type_traits>
 #include <vector>
 
-#include "agent/release/device_release.h"
 #include "agent/storage/file_system.h"
+#include "base/dtype.h"
 #include "base/file.h"
+#include "fleet/release/release.h"
 #include "whet/whet.h"
 
 namespace whet::agent {
@@ -38,58 +39,37 @@ Status FromC(whet_status* raw) {
 // The disk and the memory of the device are not the model's fault; everything else is.
 bool IsOfTheDevice(const Status& status) { return status.code() == Code::kIo; }
 
-std::string_view NameOf(whet_dtype dtype) {
-  static constexpr std::string_view kNames[] = {"undefined", "f32",  "f16", "bf16", "f64",   "i8",
-                                                "u8",        "i16",  "u16", "i32",  "u32",   "i64",
-                                                "u64",       "bool", "i4",  "u4",   "string"};
-  return static_cast<size_t>(dtype) < std::size(kNames) ? kNames[dtype] : "undefined";
-}
+DType TypeOf(whet_dtype dtype) { return static_cast<DType>(dtype); }
 
-float HalfToFloat(uint16_t half) {
-  const uint32_t sign = static_cast<uint32_t>(half & 0x8000) << 16;
-  const int exponent = (half >> 10) & 31;
-  const uint32_t fraction = half & 0x3ff;
-  float value = 0;
-  if (exponent == 31) {
-    value = fraction == 0 ? INFINITY : NAN;
-  } else if (exponent == 0) {
-    value = std::ldexp(static_cast<float>(fraction), -24);
-  } else {
-    value = std::ldexp(static_cast<float>(fraction | 0x400), exponent - 25);
-  }
-  return sign != 0 ? -value : value;
-}
-
-template <typename T>
-double ElementAt(const std::byte* data, size_t index) {
+template <typename T, typename Result = double>
+Result ElementAt(const std::byte* data, size_t index) {
   T value;
   std::memcpy(&value, data + index * sizeof(T), sizeof(T));
-  return static_cast<double>(value);
+  return static_cast<Result>(value);
 }
 
-double ElementOf(std::string_view dtype, const std::byte* data, size_t i) {
-  if (dtype == "f32") return static_cast<double>(ElementAt<float>(data, i));
-  if (dtype == "f64") return ElementAt<double>(data, i);
-  if (dtype == "i8") return ElementAt<int8_t>(data, i);
-  if (dtype == "u8" || dtype == "bool") return ElementAt<uint8_t>(data, i);
-  if (dtype == "i16") return ElementAt<int16_t>(data, i);
-  if (dtype == "u16") return ElementAt<uint16_t>(data, i);
-  if (dtype == "i32") return ElementAt<int32_t>(data, i);
-  if (dtype == "u32") return ElementAt<uint32_t>(data, i);
-  if (dtype == "i64") return ElementAt<int64_t>(data, i);
-  if (dtype == "u64") return ElementAt<uint64_t>(data, i);
-  uint16_t bits = 0;
-  std::memcpy(&bits, data + i * 2, 2);
-  if (dtype == "f16") return static_cast<double>(HalfToFloat(bits));
-  const uint32_t wide = static_cast<uint32_t>(bits) << 16;  // bf16
-  float value = 0;
-  std::memcpy(&value, &wide, 4);
-  return static_cast<double>(value);
+double ElementOf(DType dtype, const std::byte* data, size_t i) {
+  switch (dtype) {
+    case DType::kF32: return static_cast<double>(ElementAt<float>(data, i));
+    case DType::kF64: return ElementAt<double>(data, i);
+    case DType::kF16: return static_cast<double>(F16ToF32(ElementAt<uint16_t, uint16_t>(data, i)));
+    case DType::kBF16: return static_cast<double>(BF16ToF32(ElementAt<uint16_t, uint16_t>(data, i)));
+    case DType::kI8: return ElementAt<int8_t>(data, i);
+    case DType::kU8:
+    case DType::kBool: return ElementAt<uint8_t>(data, i);
+    case DType::kI16: return ElementAt<int16_t>(data, i);
+    case DType::kU16: return ElementAt<uint16_t>(data, i);
+    case DType::kI32: return ElementAt<int32_t>(data, i);
+    case DType::kU32: return ElementAt<uint32_t>(data, i);
+    case DType::kI64: return ElementAt<int64_t>(data, i);
+    case DType::kU64: return ElementAt<uint64_t>(data, i);
+    default: return NAN;  // no element that a session gives has another type
+  }
 }
 
 // Why the outputs differ; empty if they do not.
-std::string Compare(const GoldenTensor& golden, const std::byte* wanted, const whet_tensor& got) {
-  if (NameOf(got.dtype) != golden.dtype || got.bytes != golden.bytes ||
+std::string Compare(const fleet::ReleaseTensor& golden, const std::byte* wanted, const whet_tensor& got) {
+  if (TypeOf(got.dtype) != golden.dtype || got.bytes != golden.bytes ||
       !std::equal(golden.dims.begin(), golden.dims.end(), got.dims, got.dims + got.rank)) {
     return "output '" + golden.name + "' has another type or shape than the golden one";
   }
@@ -128,7 +108,7 @@ std::optional<double> EnergyMj() {
 
 class Test {
  public:
-  Test(const SelfTestRequest& request, const DeviceRelease& release, std::span<const std::byte> golden)
+  Test(const SelfTestRequest& request, const fleet::Release& release, std::span<const std::byte> golden)
       : request_(request), release_(release), golden_(golden), plans_(PlanFolder(request.job.slot_folder)) {}
 
   Result<SelfTestReport> Run() {
@@ -163,20 +143,21 @@ class Test {
     return report_;
   }
 
-  const std::byte* Golden(const GoldenTensor& tensor) const { return golden_.data() + tensor.offset; }
+  const std::byte* Golden(const fleet::ReleaseTensor& tensor) const { return golden_.data() + tensor.offset; }
 
   // Shapes come from the sample; if those are not enough, small integer inputs decide shapes and go in by
   // value.
-  Status Open(const GoldenSample& sample, Session& session) {
+  Status Open(const fleet::GoldenSample& sample, Session& session) {
     Status first = Open(sample, session, /*by_value=*/false);
     if (first.ok() || IsOfTheDevice(first)) return first;
     return Open(sample, session, /*by_value=*/true).ok() ? Status() : std::move(first);
   }
 
-  Status Open(const GoldenSample& sample, Session& session, bool by_value) {
+  Status Open(const fleet::GoldenSample& sample, Session& session, bool by_value) {
     std::vector<whet_binding> bindings;
-    for (const GoldenTensor& input : sample.inputs) {
-      const bool value = by_value && (input.dtype == "i64" || input.dtype == "i32") && input.bytes <= 512;
+    for (const fleet::ReleaseTensor& input : sample.inputs) {
+      const bool value =
+          by_value && (input.dtype == DType::kI64 || input.dtype == DType::kI32) && input.bytes <= 512;
       bindings.push_back({.name = input.name.c_str(),
                           .rank = static_cast<int32_t>(input.dims.size()),
                           .dims = input.dims.data(),
@@ -185,7 +166,7 @@ class Test {
     whet_session_options options;
     whet_session_options_init(&options);
     options.threads = request_.threads;
-    options.memory_limit = release_.memory_bytes;
+    options.memory_limit = release_.requirements.memory_bytes;
     options.cache_folder = plans_.c_str();
     whet_session* raw = nullptr;
     WHET_RETURN_IF_ERROR(
@@ -195,9 +176,9 @@ class Test {
       whet_tensor tensor;
       WHET_RETURN_IF_ERROR(FromC(whet_session_input(raw, i, &tensor)));
       const auto golden = std::ranges::find_if(
-          sample.inputs, [&](const GoldenTensor& input) { return input.name == tensor.name; });
+          sample.inputs, [&](const fleet::ReleaseTensor& input) { return input.name == tensor.name; });
       if (golden == sample.inputs.end() || golden->bytes != tensor.bytes ||
-          golden->dtype != NameOf(tensor.dtype)) {
+          golden->dtype != TypeOf(tensor.dtype)) {
         return Error(Code::kBadFile, "the golden sample has no input '%s' of the model's type and shape",
                      tensor.name);
       }
@@ -206,8 +187,8 @@ class Test {
     return {};
   }
 
-  std::string CompareOutputs(const GoldenSample& sample, const whet_session* session) const {
-    for (const GoldenTensor& golden : sample.outputs) {
+  std::string CompareOutputs(const fleet::GoldenSample& sample, const whet_session* session) const {
+    for (const fleet::ReleaseTensor& golden : sample.outputs) {
       bool found = false;
       for (size_t i = 0; i < whet_session_output_count(session) && !found; ++i) {
         whet_tensor tensor;
@@ -243,19 +224,19 @@ class Test {
   SelfTestReport Verdict() {
     report_.outcome = SelfTestReport::Outcome::kOverBudget;
     const auto over = [](double value, double budget) { return budget > 0 && value > budget; };
-    if (over(report_.latency_ms_mean, release_.budget_latency_ms_mean)) {
+    if (over(report_.latency_ms_mean, release_.budgets.latency_ms_mean)) {
       report_.reason = Format("the mean latency is %.3g ms, its budget is %.3g ms", report_.latency_ms_mean,
-                              release_.budget_latency_ms_mean);
-    } else if (over(report_.latency_ms_p95, release_.budget_latency_ms_p95)) {
+                              release_.budgets.latency_ms_mean);
+    } else if (over(report_.latency_ms_p95, release_.budgets.latency_ms_p95)) {
       report_.reason = Format("the 95th percentile of latency is %.3g ms, its budget is %.3g ms",
-                              report_.latency_ms_p95, release_.budget_latency_ms_p95);
-    } else if (release_.budget_arena_bytes > 0 && report_.arena_bytes > release_.budget_arena_bytes) {
+                              report_.latency_ms_p95, release_.budgets.latency_ms_p95);
+    } else if (release_.budgets.arena_bytes > 0 && report_.arena_bytes > release_.budgets.arena_bytes) {
       report_.reason = Format("a session takes %llu bytes, its budget is %llu",
                               static_cast<unsigned long long>(report_.arena_bytes),
-                              static_cast<unsigned long long>(release_.budget_arena_bytes));
-    } else if (over(energy_mj_, release_.budget_energy_mj)) {
+                              static_cast<unsigned long long>(release_.budgets.arena_bytes));
+    } else if (over(energy_mj_, release_.budgets.energy_mj)) {
       report_.reason =
-          Format("an inference takes %.3g mJ, its budget is %.3g mJ", energy_mj_, release_.budget_energy_mj);
+          Format("an inference takes %.3g mJ, its budget is %.3g mJ", energy_mj_, release_.budgets.energy_mj);
     } else {
       report_.outcome = SelfTestReport::Outcome::kPassed;
     }
@@ -263,7 +244,7 @@ class Test {
   }
 
   const SelfTestRequest& request_;
-  const DeviceRelease& release_;
+  const fleet::Release& release_;
   std::span<const std::byte> golden_;
   std::string plans_;
   Model model_;
@@ -274,16 +255,17 @@ class Test {
 }  // namespace
 
 Result<SelfTestReport> RunSelfTest(const SelfTestRequest& request) {
-  WHET_ASSIGN_OR_RETURN(const std::string text,
-                        PosixFileSystem().ReadSmall(ReleasePath(request.job.slot_folder), kMaxReleaseBytes));
-  auto release = ParseDeviceRelease(text);
+  WHET_ASSIGN_OR_RETURN(
+      const std::string text,
+      PosixFileSystem().ReadSmall(ReleasePath(request.job.slot_folder), fleet::kMaxReleaseBytes));
+  auto release = fleet::ParseRelease(text);
   if (!release.ok()) {
     SelfTestReport report;
     report.reason = release.status().ToString();
     return report;
   }
   WHET_ASSIGN_OR_RETURN(const MappedFile golden, MappedFile::Open(GoldenPath(request.job.slot_folder)));
-  if (golden.bytes().size() != release->golden.bytes) {
+  if (golden.bytes().size() != release->golden_bytes) {
     return Error(Code::kBadFile, "has another size than release.json says").At(golden.path());
   }
   return Test(request, *release, golden.bytes()).Run();

@@ -8,9 +8,10 @@
 #include <utility>
 
 #include "agent/storage/file_system.h"
-#include "agent/storage/streaming_sha256.h"
+#include "base/hex.h"
 #include "fleet/rollout/document.h"
 #include "fleet/telemetry/report.h"
+#include "model_file/sha256.h"
 #include "whet/whet.h"
 
 namespace whet::agent {
@@ -132,7 +133,7 @@ Status SignedRepository::Download(const TargetRef& target, uint64_t first_byte,
 Result<std::string> SignedRepository::ReadTarget(const TargetRef& target, size_t limit) {
   if (target.bytes > limit) return Error(Code::kLimitExceeded, "is too long").At(target.name);
   std::string text;
-  StreamingSha256 hash;
+  Sha256Hasher hash;
   WHET_RETURN_IF_ERROR(Download(
       target, 0, [] { return Status(); },
       [&](std::span<const std::byte> bytes) {
@@ -140,7 +141,7 @@ Result<std::string> SignedRepository::ReadTarget(const TargetRef& target, size_t
         hash.Update(bytes);
         return Status();
       }));
-  if (text.size() != target.bytes || hash.Finish() != target.sha256) {
+  if (text.size() != target.bytes || ToHex(hash.Finish()) != target.sha256) {
     return Error(Code::kBadFile, "what the repository sent is not what was signed").At(target.name);
   }
   return text;
@@ -165,8 +166,7 @@ Result<FamilyOffer> SignedRepository::ReadOffer(const RefreshJob& job, const std
   }
 
   const fleet::ReleaseName& name = fleet::ReleaseFor(*document, job.device);
-  const std::string folder = DeviceRelease::Folder(family, name.version);
-  auto release_target = Find(folder + "release.json");
+  auto release_target = Find(fleet::ReleaseTarget(family, name.version, "release.json"));
   if (!release_target.ok()) return release_target.TakeStatus().At(path);
   if (release_target->sha256 != name.release_sha256) {
     return Error(Code::kBadFile,
@@ -174,28 +174,33 @@ Result<FamilyOffer> SignedRepository::ReadOffer(const RefreshJob& job, const std
                  name.version.c_str())
         .At(path);
   }
-  WHET_ASSIGN_OR_RETURN(const std::string release_text, ReadTarget(*release_target, kMaxReleaseBytes));
-  WHET_ASSIGN_OR_RETURN(const DeviceRelease release, ParseDeviceRelease(release_text));
+  WHET_ASSIGN_OR_RETURN(const std::string release_text, ReadTarget(*release_target, fleet::kMaxReleaseBytes));
+  auto parsed = fleet::ParseRelease(release_text);
+  if (!parsed.ok()) return parsed.TakeStatus().At(release_target->name);
+  const fleet::Release& release = *parsed;
   if (release.family != family || release.version != name.version) {
     return Error(Code::kBadFile, "it says that it is another release").At(release_target->name);
   }
   result.refused = WhyNotHere(release, machine);
   if (!result.refused.empty()) return result;
 
-  const ReleaseVariant* variant = ChooseVariant(release, machine);
+  const fleet::ReleaseVariant* variant = ChooseVariant(release, machine);
   Offer offer;
   offer.family = family;
   offer.version = name.version;
   offer.rollout = document->rollout;
   offer.variant = variant->name;
   offer.release = *release_target;
-  offer.storage_bytes = release.storage_bytes;
+  offer.storage_bytes = release.requirements.storage_bytes;
   if (document->candidate && name == *document->candidate)
     offer.shadow_s = static_cast<double>(document->shadow_s);
   offer.trial_s = static_cast<double>(document->trial_s);
-  WHET_ASSIGN_OR_RETURN(offer.model, Find(variant->target.name));
-  WHET_ASSIGN_OR_RETURN(offer.golden, Find(release.golden.name));
-  if (offer.model != variant->target || offer.golden != release.golden) {
+  WHET_ASSIGN_OR_RETURN(offer.model, Find(variant->target));
+  WHET_ASSIGN_OR_RETURN(offer.golden, Find(release.golden_target));
+  const bool signed_alike = offer.model.sha256 == variant->sha256 && offer.model.bytes == variant->bytes &&
+                            offer.golden.sha256 == release.golden_sha256 &&
+                            offer.golden.bytes == release.golden_bytes;
+  if (!signed_alike) {
     return Error(Code::kBadFile, "its files are not those that the metadata signs").At(release_target->name);
   }
   result.offer = std::move(offer);

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "agent/process/jobs.h"
-#include "agent/release/device_release.h"
+#include "agent/release/hardware.h"
 #include "agent/update/fetch_release.h"
 #include "fleet/http/fetch.h"
 #include "fleet/tuf/client.h"

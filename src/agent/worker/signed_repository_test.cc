@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "agent/worker/repository_testing.h"
+#include "base/hex.h"
+#include "model_file/sha256.h"
 
 namespace whet::agent {
 namespace {
@@ -25,9 +27,9 @@ class SpyFetcher : public fleet::Fetcher {
       response.status = 404;
       return response;
     }
-    StreamingSha256 hash;
+    Sha256Hasher hash;
     hash.Update(std::as_bytes(std::span(text.data(), text.size())));
-    response.etag = hash.Finish();
+    response.etag = ToHex(hash.Finish());
     response.status = response.etag == request.if_none_match || always_current ? 304 : 200;
     if (response.status == 304) return response;
     if (text.size() > request.max_bytes) return Error(Code::kLimitExceeded, "too much");
@@ -180,7 +182,7 @@ TEST_F(SignedRepositoryTest, ChangedBytesOfARolloutAreRefused) {
 TEST_F(SignedRepositoryTest, AnotherMachineIsToldWhy) {
   const auto release = repo_.AddRelease(
       "1.0.0", "model", "", nlohmann::json::array(), nlohmann::json::object(),
-      [](nlohmann::json& object) { object["requires"] = {{"memory_bytes", uint64_t{1} << 40}}; });
+      [](nlohmann::json& object) { object["requires"]["memory_bytes"] = uint64_t{1} << 40; });
   repo_.SetRollout(kRollout, "1.0.0", release.sha256, 60);
   repo_.Publish();
   const auto offered = Offered();

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "base/file.h"
+#include "base/hex.h"
 #include "data/array.h"
 #include "fleet/telemetry/report.h"
-#include "fleet/tuf/json.h"
 #include "fleet/tuf/key.h"
 #include "fleet/tuf/store.h"
 #include "model_file/model_file.h"
@@ -18,7 +18,6 @@
 namespace whet::fleet {
 namespace {
 
-constexpr size_t kMaxReleaseBytes = size_t{8} << 20;
 constexpr uint64_t kAlignment = 64;
 
 std::string HashOf(std::span<const std::byte> bytes) {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "fleet/json/json.h"
 #include "fleet/telemetry/report.h"
-#include "fleet/tuf/json.h"
 
 namespace whet::fleet {
 namespace {
@@ -13,13 +13,8 @@ namespace {
 using Json = nlohmann::json;
 using OrderedJson = nlohmann::ordered_json;
 
-constexpr size_t kMaxReleaseBytes = size_t{8} << 20;
 constexpr size_t kMaxList = 65536;
 constexpr uint64_t kMaxCount = uint64_t{1} << 50;
-
-bool IsSha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 Result<const Json*> ListOf(const Json& object, const char* name) {
   WHET_ASSIGN_OR_RETURN(const Json* const list, JsonArray(object, name));
@@ -99,7 +94,7 @@ Result<ReleaseTensor> ParseTensor(const Json& object, Kind kind) {
   WHET_ASSIGN_OR_RETURN(tensor.bytes, JsonUnsigned(object, "bytes", kMaxCount));
   if (kind == Kind::kWeight) {
     WHET_ASSIGN_OR_RETURN(tensor.sha256, JsonString(object, "sha256"));
-    if (!IsSha256(tensor.sha256)) return Error(Code::kBadFile, "'%s' has no SHA-256", tensor.name.c_str());
+    if (!IsSha256Hex(tensor.sha256)) return Error(Code::kBadFile, "'%s' has no SHA-256", tensor.name.c_str());
     return tensor;
   }
   if (tensor.bytes != BytesOf(tensor.dtype, elements)) {
@@ -129,7 +124,7 @@ Status CheckTarget(const Release& release, const std::string& target, const std:
       target.find('/', folder.size()) != std::string::npos) {
     return Error(Code::kBadFile, "the file '%s' is not in %s", target.c_str(), folder.c_str());
   }
-  if (!IsSha256(sha256)) return Error(Code::kBadFile, "'%s' has no SHA-256", target.c_str());
+  if (!IsSha256Hex(sha256)) return Error(Code::kBadFile, "'%s' has no SHA-256", target.c_str());
   return OkStatus();
 }
 

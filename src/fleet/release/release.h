@@ -77,6 +77,9 @@ struct Release {
   std::optional<ReleaseReference> reference;
 };
 
+// release.json is at most this long.
+inline constexpr size_t kMaxReleaseBytes = size_t{8} << 20;
+
 // release.json. The same release always gives the same text.
 std::string PrintRelease(const Release& release);
 // Checks types, names, versions and sizes, and that golden tensors lie within golden.bin.

@@ -5,7 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "fleet/tuf/json.h"
+#include "base/hex.h"
+#include "fleet/json/json.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/store.h"
 

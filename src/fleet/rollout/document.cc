@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
+#include "fleet/json/json.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/rollout/json_members.h"
 #include "fleet/telemetry/report.h"
-#include "fleet/telemetry/strict_json.h"
 
 namespace whet::fleet {
 namespace {
@@ -20,7 +20,7 @@ constexpr int kFormat = 1;
 constexpr int64_t kYearSeconds = int64_t{366} * 24 * 3600;
 constexpr std::array<std::string_view, 4> kStateNames = {"running", "paused", "done", "rolled-back"};
 
-bool IsTime(std::string_view text) { return ParseTime(text).has_value(); }
+bool IsTime(std::string_view text) { return ParseUtcTime(text).ok(); }
 
 Result<ReleaseName> ReadRelease(const Json& json, const char* name) {
   Members members(json, std::string("the rollout document's ") + name);
@@ -49,46 +49,6 @@ bool IsRolloutId(std::string_view text) {
   return text.size() >= 16 && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
          });
-}
-
-bool IsSha256Hex(std::string_view text) {
-  return text.size() == 64 &&
-         std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9'); });
-}
-
-std::string PrintTime(int64_t unix_s) {
-  using namespace std::chrono;
-  constexpr int64_t kLast = 253402300799;  // the end of the year 9999
-  const sys_seconds time{seconds(std::clamp<int64_t>(unix_s, 0, kLast))};
-  const auto day = floor<days>(time);
-  const year_month_day date(day);
-  const hh_mm_ss clock(time - day);
-  return Format("%04d-%02u-%02uT%02d:%02d:%02dZ", static_cast<int>(date.year()),
-                static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
-                static_cast<int>(clock.hours().count()), static_cast<int>(clock.minutes().count()),
-                static_cast<int>(clock.seconds().count()));
-}
-
-std::optional<int64_t> ParseTime(std::string_view text) {
-  using namespace std::chrono;
-  constexpr std::string_view kForm = "0000-00-00T00:00:00Z";
-  if (text.size() != kForm.size()) return std::nullopt;
-  for (size_t i = 0; i < kForm.size(); ++i) {
-    const bool digit = text[i] >= '0' && text[i] <= '9';
-    if (kForm[i] == '0' ? !digit : text[i] != kForm[i]) return std::nullopt;
-  }
-  const auto number = [&](size_t begin, size_t length) {
-    int value = 0;
-    for (const char c : text.substr(begin, length)) value = value * 10 + (c - '0');
-    return value;
-  };
-  const year_month_day date(year(number(0, 4)), month(static_cast<unsigned>(number(5, 2))),
-                            day(static_cast<unsigned>(number(8, 2))));
-  const int hour = number(11, 2);
-  const int minute = number(14, 2);
-  const int second = number(17, 2);
-  if (!date.ok() || date.year() < year(1970) || hour > 23 || minute > 59 || second > 59) return std::nullopt;
-  return sys_seconds(sys_days(date)).time_since_epoch().count() + hour * 3600 + minute * 60 + second;
 }
 
 const ReleaseName& ReleaseFor(const RolloutDocument& document, std::string_view device) {
@@ -121,7 +81,7 @@ std::string PrintRolloutDocument(const RolloutDocument& document) {
 
 Result<RolloutDocument> ParseRolloutDocument(std::string_view text) {
   WHET_ASSIGN_OR_RETURN(const Json json,
-                        ParseStrictJson(text, kMaxDocumentBytes, kMaxDepth, "the rollout document"));
+                        ParseJson(text, {kMaxDocumentBytes, kMaxDepth}, "the rollout document"));
   Members members(json, "the rollout document");
   if (members.Whole("format", 0, UINT64_MAX) != kFormat) {
     members.Fail("'format' is not 1; a newer version of Whet may read it");

@@ -51,10 +51,5 @@ std::string PrintRolloutDocument(const RolloutDocument& document);
 Result<RolloutDocument> ParseRolloutDocument(std::string_view json);
 
 bool IsRolloutId(std::string_view text);
-bool IsSha256Hex(std::string_view text);
-
-// "2026-11-26T20:00:00Z" from and to seconds since 1970; years 1970 to 9999.
-std::string PrintTime(int64_t unix_s);
-std::optional<int64_t> ParseTime(std::string_view text);
 
 }  // namespace whet::fleet

@@ -116,16 +116,5 @@ TEST(DocumentTest, RefusesWhatIsNotOne) {
   EXPECT_FALSE(ParseRolloutDocument(std::string(100, '[')).ok());
 }
 
-TEST(TimeTest, PrintsAndParses) {
-  EXPECT_EQ(PrintTime(0), "1970-01-01T00:00:00Z");
-  EXPECT_EQ(PrintTime(1764187200), "2025-11-26T20:00:00Z");
-  EXPECT_EQ(ParseTime("2025-11-26T20:00:00Z"), 1764187200);
-  EXPECT_EQ(ParseTime("2024-02-29T23:59:59Z"), 1709251199);
-  EXPECT_FALSE(ParseTime("2025-02-29T00:00:00Z"));
-  EXPECT_FALSE(ParseTime("2025-11-26T24:00:00Z"));
-  EXPECT_FALSE(ParseTime("2025-11-26 20:00:00Z"));
-  EXPECT_FALSE(ParseTime("1969-11-26T20:00:00Z"));
-}
-
 }  // namespace
 }  // namespace whet::fleet

@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/gate.h"
 
@@ -22,7 +23,7 @@ Json GateToJson(const Gate& gate) {
                        {"reason", metric.reason}});
   }
   return {{"verdict", std::string(VerdictName(gate.verdict))},
-          {"evaluated", PrintTime(gate.evaluated_unix_s)},
+          {"evaluated", FormatUtcTime(gate.evaluated_unix_s)},
           {"reason", gate.reason},
           {"metrics", std::move(metrics)},
           {"samples", {{"new", gate.candidate_devices}, {"control", gate.control_devices}}},

@@ -1,6 +1,6 @@
 #include "fleet/rollout/json_members.h"
 
-#include "fleet/rollout/document.h"
+#include "base/utc_time.h"
 
 namespace whet::fleet {
 
@@ -50,8 +50,8 @@ double Members::Number(const char* key, double absent, double least, double most
 }
 
 int64_t Members::Time(const char* key) {
-  const std::string text = Text(key, [](std::string_view value) { return ParseTime(value).has_value(); });
-  return ParseTime(text).value_or(0);
+  const std::string text = Text(key, [](std::string_view value) { return ParseUtcTime(value).ok(); });
+  return ok() ? *ParseUtcTime(text) : 0;
 }
 
 void Members::Fail(const std::string& what) {

@@ -5,8 +5,8 @@
 #include <iterator>
 #include <string>
 
+#include "fleet/json/json.h"
 #include "fleet/rollout/json_members.h"
-#include "fleet/telemetry/strict_json.h"
 
 namespace whet::fleet {
 namespace {
@@ -130,7 +130,7 @@ Result<Policy> PolicyFromJson(const Json& json, const Policy& base) {
 }
 
 Result<Policy> ParsePolicy(std::string_view text, const Policy& base) {
-  WHET_ASSIGN_OR_RETURN(const Json json, ParseStrictJson(text, kMaxBytes, kMaxDepth, "the policy"));
+  WHET_ASSIGN_OR_RETURN(const Json json, ParseJson(text, {kMaxBytes, kMaxDepth}, "the policy"));
   return PolicyFromJson(json, base);
 }
 

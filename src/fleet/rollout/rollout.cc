@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/utc_time.h"
 #include "fleet/telemetry/report.h"
 
 namespace whet::fleet {
@@ -151,7 +152,7 @@ RolloutDocument DocumentOf(const Rollout& rollout) {
   document.shadow_s = rollout.policy.shadow_s;
   document.trial_s = rollout.policy.trial_s;
   document.sequence = rollout.sequence;
-  document.updated = PrintTime(rollout.updated_unix_s);
+  document.updated = FormatUtcTime(rollout.updated_unix_s);
   return document;
 }
 

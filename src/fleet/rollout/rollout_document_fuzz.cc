@@ -3,6 +3,7 @@
 #include <string_view>
 
 #include "fleet/rollout/document.h"
+#include "fleet/telemetry/report.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto document = whet::fleet::ParseRolloutDocument({reinterpret_cast<const char*>(data), size});

@@ -1,9 +1,10 @@
 #include <cmath>
 
+#include "base/utc_time.h"
+#include "fleet/json/json.h"
 #include "fleet/rollout/json_members.h"
 #include "fleet/rollout/rollout.h"
 #include "fleet/telemetry/report.h"
-#include "fleet/telemetry/strict_json.h"
 
 namespace whet::fleet {
 namespace {
@@ -35,7 +36,7 @@ bool IsAnything(std::string_view) { return true; }
 Json RolloutToJson(const Rollout& rollout) {
   Json history = Json::array();
   for (const HistoryEntry& entry : rollout.history) {
-    history.push_back({{"time", PrintTime(entry.unix_s)},
+    history.push_back({{"time", FormatUtcTime(entry.unix_s)},
                        {"actor", entry.actor},
                        {"action", entry.action},
                        {"reason", entry.reason}});
@@ -50,18 +51,18 @@ Json RolloutToJson(const Rollout& rollout) {
           {"stages", rollout.policy.stages},
           {"percent", rollout.percent()},
           {"sequence", rollout.sequence},
-          {"created", PrintTime(rollout.created_unix_s)},
-          {"updated", PrintTime(rollout.updated_unix_s)},
-          {"stage_started", PrintTime(rollout.stage_started_unix_s)},
-          {"paused",
-           rollout.state == RolloutState::kPaused ? Json(PrintTime(rollout.paused_unix_s)) : Json(nullptr)},
+          {"created", FormatUtcTime(rollout.created_unix_s)},
+          {"updated", FormatUtcTime(rollout.updated_unix_s)},
+          {"stage_started", FormatUtcTime(rollout.stage_started_unix_s)},
+          {"paused", rollout.state == RolloutState::kPaused ? Json(FormatUtcTime(rollout.paused_unix_s))
+                                                            : Json(nullptr)},
           {"policy", PolicyToJson(rollout.policy)},
           {"limits", rollout.limits.control_p95_ms},
           {"history", std::move(history)}};
 }
 
 Result<Rollout> ParseRollout(std::string_view text) {
-  WHET_ASSIGN_OR_RETURN(const Json json, ParseStrictJson(text, kMaxBytes, kMaxDepth, "the rollout"));
+  WHET_ASSIGN_OR_RETURN(const Json json, ParseJson(text, {kMaxBytes, kMaxDepth}, "the rollout"));
   Members members(json, "the rollout");
   Rollout rollout;
   rollout.id = members.Text("id", IsRolloutId);

@@ -1,4 +1,5 @@
 #include "fleet/rollout/rollout.h"
+#include "base/utc_time.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -60,7 +61,7 @@ TEST(RolloutTest, FailureRollsBack) {
   const RolloutDocument document = DocumentOf(*rollout);
   EXPECT_EQ(document.percent, 0);
   EXPECT_EQ(document.sequence, 2u);
-  EXPECT_EQ(document.updated, PrintTime(kStart + 5));
+  EXPECT_EQ(document.updated, FormatUtcTime(kStart + 5));
   EXPECT_EQ(ReleaseFor(document, "any").version, "1.0.0");
 }
 

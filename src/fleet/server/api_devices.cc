@@ -5,7 +5,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "fleet/rollout/document.h"
+#include "base/utc_time.h"
 #include "fleet/server/context.h"
 #include "fleet/telemetry/report.h"
 
@@ -41,7 +41,7 @@ Json DeviceJson(const SqlRow& row, const ServerContext& context) {
           {"agent", row.Text(3)},
           {"health", HealthName(static_cast<Health>(row.Int(4)))},
           {"dark", row.Int(5) < context.Now() - context.options.dark_after_s},
-          {"last_seen", PrintTime(row.Int(5))},
+          {"last_seen", FormatUtcTime(row.Int(5))},
           {"active", Json::array()}};
 }
 
@@ -132,7 +132,7 @@ Result<Json> GetDevice(const ServerContext& context, const HttpRequest& request)
       "SELECT received, family, version, inferences, p50_ms, p95_ms, errors, crashes, drift FROM telemetry "
       "WHERE device = $1 AND received >= $2 ORDER BY received DESC LIMIT $3",
       {device, context.Now() - kSeriesSeconds, kMaxPoints}, [&](const SqlRow& row) {
-        series.push_back({{"time", PrintTime(row.Int(0))},
+        series.push_back({{"time", FormatUtcTime(row.Int(0))},
                           {"family", row.Text(1)},
                           {"version", row.Text(2)},
                           {"count", row.Int(3)},
@@ -149,7 +149,7 @@ Result<Json> GetDevice(const ServerContext& context, const HttpRequest& request)
       sql->Run("SELECT time, kind, family, version, detail FROM device_events WHERE device = $1 ORDER BY id "
                "DESC LIMIT $2",
                {device, kMaxEvents}, [&](const SqlRow& row) {
-                 events.push_back({{"time", PrintTime(row.Int(0))},
+                 events.push_back({{"time", FormatUtcTime(row.Int(0))},
                                    {"kind", row.Text(1)},
                                    {"family", row.Text(2)},
                                    {"version", row.Text(3)},
@@ -200,7 +200,7 @@ Result<Json> ListAudit(const ServerContext& context, const HttpRequest& request)
                    return;
                  }
                  last = row.Int(0);
-                 items.push_back({{"time", PrintTime(row.Int(1))},
+                 items.push_back({{"time", FormatUtcTime(row.Int(1))},
                                   {"actor", row.Text(2)},
                                   {"role", row.Text(3)},
                                   {"action", row.Text(4)},

@@ -4,11 +4,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
+#include "fleet/json/json.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/policy.h"
 #include "fleet/server/context.h"
 #include "fleet/telemetry/report.h"
-#include "fleet/telemetry/strict_json.h"
 
 namespace whet::fleet {
 namespace {
@@ -34,7 +35,7 @@ HttpResponse Answer(const ServerContext& context, Result<Json> json) {
 }
 
 Result<Json> BodyOf(const HttpRequest& request) {
-  auto json = ParseStrictJson(request.body, kMaxBody, kMaxDepth, "the request's body");
+  auto json = ParseJson(request.body, {kMaxBody, kMaxDepth}, "the request's body");
   if (!json.ok()) return Error(Code::kInvalidArgument, "%s", json.status().ToString().c_str());
   if (!json->is_object()) return Error(Code::kInvalidArgument, "the request's body is not a JSON object");
   return json;
@@ -236,7 +237,7 @@ Result<Json> PutChannel(ServerContext& context, const HttpRequest& request) {
     document.stable = release;
     document.percent = 100;
     document.sequence = 1;
-    document.updated = PrintTime(context.Now());
+    document.updated = FormatUtcTime(context.Now());
     // Before the commit: what cannot be published is not what the channel has.
     return context.publisher->PublishStable(document);
   });

@@ -2,10 +2,8 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "fleet/telemetry/report.h"
-#include "fleet/telemetry/strict_json.h"
 #include "fleet/tuf/names.h"
 
 namespace whet::fleet {
@@ -13,40 +11,12 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxReleaseBytes = size_t{16} << 20;
-constexpr int kMaxDepth = 12;
 constexpr std::string_view kModelsPrefix = "models.";  // of roles: ModelsRole
 constexpr std::string_view kReleaseFile = "/release.json";
 
-std::string TextOf(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-
-uint64_t NumberOf(const Json& object, const char* key) {
-  const auto found = object.find(key);
-  return found != object.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
-}
-
-// An array's objects; nothing for what is not one.
-std::vector<const Json*> Objects(const Json& object, const char* key) {
-  std::vector<const Json*> objects;
-  const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) return objects;
-  for (const Json& item : *found) {
-    if (item.is_object()) objects.push_back(&item);
-  }
-  return objects;
-}
-
-Json Dims(const Json& tensor) {
-  const auto found = tensor.find("dims");
-  return found != tensor.end() && found->is_array() ? *found : Json::array();
-}
-
-const Json* Variant(const Json& release, std::string_view name) {
-  for (const Json* variant : Objects(release, "variants")) {
-    if (name.empty() || TextOf(*variant, "name") == name) return variant;
+const ReleaseVariant* Variant(const Release& release, std::string_view name) {
+  for (const ReleaseVariant& variant : release.variants) {
+    if (name.empty() || variant.name == name) return &variant;
   }
   return nullptr;
 }
@@ -63,14 +33,18 @@ std::string_view VersionOf(const TargetFile& target) {
   return path.substr(path.rfind('/') + 1);
 }
 
-std::set<std::string> Strings(const Json& object, const char* key) {
-  std::set<std::string> strings;
+std::string TextOf(const Json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end() || !found->is_array()) return strings;
-  for (const Json& item : *found) {
-    if (item.is_string()) strings.insert(item.get<std::string>());
+  return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
+// The operators of `to` that `from` has not.
+Json NewOperators(const Release& from, const Release& to) {
+  Json list = Json::array();
+  for (const std::string& name : to.operators) {
+    if (std::ranges::find(from.operators, name) == from.operators.end()) list.push_back(name);
   }
-  return strings;
+  return list;
 }
 
 }  // namespace
@@ -93,16 +67,16 @@ Result<std::vector<TargetFile>> Catalog::Releases(std::string_view family) const
   return releases;
 }
 
-Result<std::shared_ptr<const Json>> Catalog::Read(const TargetFile& target) {
+Result<std::shared_ptr<const Release>> Catalog::Read(const TargetFile& target) {
   const std::string hash = HashOf(target);
   {
     const std::lock_guard lock(mutex_);
     if (const auto found = read_.find(hash); found != read_.end()) return found->second;
   }
   WHET_ASSIGN_OR_RETURN(const std::string text, repository_.ReadTarget(target.path, kMaxReleaseBytes));
-  WHET_ASSIGN_OR_RETURN(Json json, ParseStrictJson(text, kMaxReleaseBytes, kMaxDepth, target.path));
-  if (!json.is_object()) return Error(Code::kBadFile, "the release is no JSON object").At(target.path);
-  auto shared = std::make_shared<const Json>(std::move(json));
+  auto release = ParseRelease(text);
+  if (!release.ok()) return release.TakeStatus().At(target.path);
+  auto shared = std::make_shared<const Release>(std::move(*release));
   const std::lock_guard lock(mutex_);
   read_[hash] = shared;
   return shared;
@@ -114,17 +88,20 @@ Result<Json> Catalog::List(std::string_view family) {
   for (const TargetFile& target : releases) {
     WHET_ASSIGN_OR_RETURN(const auto release, Read(target));
     Json variants = Json::array();
-    for (const Json* variant : Objects(*release, "variants")) {
-      variants.push_back({{"name", TextOf(*variant, "name")},
-                          {"bytes", NumberOf(*variant, "bytes")},
-                          {"sha256", TextOf(*variant, "sha256")}});
+    for (const ReleaseVariant& variant : release->variants) {
+      variants.push_back({{"name", variant.name}, {"bytes", variant.bytes}, {"sha256", variant.sha256}});
     }
-    items.push_back({{"family", TextOf(*release, "family")},
-                     {"version", TextOf(*release, "version")},
-                     {"created", TextOf(*release, "created")},
-                     {"notes", TextOf(*release, "notes")},
+    const ReleaseBudgets& budgets = release->budgets;
+    items.push_back({{"family", release->family},
+                     {"version", release->version},
+                     {"created", release->created},
+                     {"notes", release->notes},
                      {"variants", std::move(variants)},
-                     {"budgets", release->contains("budgets") ? (*release)["budgets"] : Json::object()},
+                     {"budgets",
+                      {{"latency_ms_mean", budgets.latency_ms_mean},
+                       {"latency_ms_p95", budgets.latency_ms_p95},
+                       {"arena_bytes", budgets.arena_bytes},
+                       {"energy_mj", budgets.energy_mj}}},
                      {"release_sha256", HashOf(target)}});
   }
   std::ranges::stable_sort(items, [](const Json& a, const Json& b) { return a["created"] > b["created"]; });
@@ -146,13 +123,13 @@ Result<ReleaseName> Catalog::Find(std::string_view family, std::string_view vers
 Result<Json> Catalog::Diff(std::string_view family, std::string_view version, std::string_view against,
                            std::string_view variant_name) {
   WHET_ASSIGN_OR_RETURN(const auto releases, Releases(family));
-  std::shared_ptr<const Json> both[2];
+  std::shared_ptr<const Release> both[2];
   for (const TargetFile& target : releases) {
     if (VersionOf(target) != version && VersionOf(target) != against) continue;
     WHET_ASSIGN_OR_RETURN(both[VersionOf(target) == version ? 1 : 0], Read(target));
   }
   if (version == against) both[0] = both[1];
-  const Json* variants[2];
+  const ReleaseVariant* variants[2];
   for (int i = 0; i < 2; ++i) {
     const std::string wanted(i == 0 ? against : version);
     variants[i] = both[i] ? Variant(*both[i], variant_name) : nullptr;
@@ -163,25 +140,25 @@ Result<Json> Catalog::Diff(std::string_view family, std::string_view version, st
   }
 
   Json tensors = Json::array();
-  const auto add = [&](const Json& tensor, const char* change) {
-    tensors.push_back({{"name", TextOf(tensor, "name")},
+  const auto add = [&](const ReleaseTensor& tensor, const char* change) {
+    tensors.push_back({{"name", tensor.name},
                        {"change", change},
-                       {"bytes", NumberOf(tensor, "bytes")},
-                       {"dtype", TextOf(tensor, "dtype")},
-                       {"dims", Dims(tensor)}});
+                       {"bytes", tensor.bytes},
+                       {"dtype", DTypeName(tensor.dtype)},
+                       {"dims", tensor.dims}});
   };
-  std::map<std::string, const Json*> old;
-  for (const Json* tensor : Objects(*variants[0], "tensors")) old[TextOf(*tensor, "name")] = tensor;
-  for (const Json* tensor : Objects(*variants[1], "tensors")) {
-    const auto found = old.find(TextOf(*tensor, "name"));
+  std::map<std::string_view, const ReleaseTensor*> old;
+  for (const ReleaseTensor& tensor : variants[0]->tensors) old[tensor.name] = &tensor;
+  for (const ReleaseTensor& tensor : variants[1]->tensors) {
+    const auto found = old.find(tensor.name);
     if (found == old.end()) {
-      add(*tensor, "added");
+      add(tensor, "added");
       continue;
     }
-    const bool same = TextOf(*found->second, "sha256") == TextOf(*tensor, "sha256") &&
-                      TextOf(*found->second, "dtype") == TextOf(*tensor, "dtype") &&
-                      Dims(*found->second) == Dims(*tensor);
-    add(*tensor, same ? "unchanged" : "changed");
+    const ReleaseTensor& before = *found->second;
+    const bool same =
+        before.sha256 == tensor.sha256 && before.dtype == tensor.dtype && before.dims == tensor.dims;
+    add(tensor, same ? "unchanged" : "changed");
     old.erase(found);
   }
   for (const auto& [name, tensor] : old) add(*tensor, "removed");
@@ -190,24 +167,17 @@ Result<Json> Catalog::Diff(std::string_view family, std::string_view version, st
   if (const auto deltas = repository_.Role(kDeltasRole); deltas.ok()) {
     for (const auto& [path, target] : deltas->targets) {
       const Json custom = Json::parse(target.custom, nullptr, false);
-      if (custom.is_object() && TextOf(custom, "base") == TextOf(*variants[0], "sha256") &&
-          TextOf(custom, "result") == TextOf(*variants[1], "sha256")) {
+      if (custom.is_object() && TextOf(custom, "base") == variants[0]->sha256 &&
+          TextOf(custom, "result") == variants[1]->sha256) {
         delta_bytes = target.length;
       }
     }
   }
-  const auto operators = [&](int from, int to) {
-    Json list = Json::array();
-    const auto there = Strings(*both[from], "operators");
-    for (const std::string& name : Strings(*both[to], "operators")) {
-      if (!there.contains(name)) list.push_back(name);
-    }
-    return list;
-  };
   return Json{{"tensors", std::move(tensors)},
               {"delta_bytes", std::move(delta_bytes)},
-              {"full_bytes", NumberOf(*variants[1], "bytes")},
-              {"operators", {{"added", operators(0, 1)}, {"removed", operators(1, 0)}}}};
+              {"full_bytes", variants[1]->bytes},
+              {"operators",
+               {{"added", NewOperators(*both[0], *both[1])}, {"removed", NewOperators(*both[1], *both[0])}}}};
 }
 
 }  // namespace whet::fleet

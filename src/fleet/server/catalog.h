@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "fleet/release/release.h"
 #include "fleet/rollout/document.h"
 #include "fleet/tuf/repository.h"
 
@@ -31,12 +32,12 @@ class Catalog {
                               std::string_view variant);
 
  private:
-  Result<std::shared_ptr<const nlohmann::json>> Read(const TargetFile& target);
+  Result<std::shared_ptr<const Release>> Read(const TargetFile& target);
   Result<std::vector<TargetFile>> Releases(std::string_view family) const;
 
   const Repository& repository_;
   std::mutex mutex_;
-  std::map<std::string, std::shared_ptr<const nlohmann::json>, std::less<>> read_;  // by SHA-256
+  std::map<std::string, std::shared_ptr<const Release>, std::less<>> read_;  // by SHA-256
 };
 
 }  // namespace whet::fleet

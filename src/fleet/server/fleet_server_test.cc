@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "fleet/http/server_testing.h"
+#include "fleet/release/release.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/rollout/document.h"
 #include "fleet/server/context.h"
@@ -33,23 +34,25 @@ using testing::RawAnswer;
 using testing::RawConnection;
 using Json = nlohmann::json;
 
-std::string ReleaseText(const std::string& version, const std::string& head_sha256) {
-  return Json{
-      {"format", 1},
-      {"family", "detector"},
-      {"version", version},
-      {"created", "2026-11-26T20:00:0" + version.substr(2, 1) + "Z"},
-      {"notes", "for a test"},
-      {"operators", version == "1.0.0" ? Json{"Conv", "Relu"} : Json{"Conv", "Gelu"}},
-      {"variants",
-       {{{"name", "f32"},
-         {"bytes", 1000},
-         {"sha256", std::string(64, version[2])},
-         {"tensors",
-          {{{"name", "stem"}, {"dtype", "f32"}, {"dims", {3, 4}}, {"bytes", 48}, {"sha256", "same"}},
-           {{"name", "head"}, {"dtype", "f32"}, {"dims", {4}}, {"bytes", 16}, {"sha256", head_sha256}}}}}}},
-  }
-      .dump();
+std::string ReleaseText(const std::string& version) {
+  Release release;
+  release.family = "detector";
+  release.version = version;
+  release.created = "2026-11-26T20:00:0" + version.substr(2, 1) + "Z";
+  release.notes = "for a test";
+  release.operators = {"Conv", version == "1.0.0" ? "Relu" : "Gelu"};
+  const std::string hash(64, version[2]);
+  ReleaseVariant& variant = release.variants.emplace_back();
+  variant.name = variant.precision = "f32";
+  variant.target = ReleaseTarget("detector", version, "f32.whet");
+  variant.bytes = 1000;
+  variant.sha256 = variant.model_id = hash;
+  const std::string same(64, 'a');
+  variant.tensors = {{.name = "stem", .dtype = DType::kF32, .dims = {3, 4}, .bytes = 48, .sha256 = same},
+                     {.name = "head", .dtype = DType::kF32, .dims = {4}, .bytes = 16, .sha256 = hash}};
+  release.golden_target = ReleaseTarget("detector", version, "golden.bin");
+  release.golden_sha256 = same;
+  return PrintRelease(release);
 }
 
 class FleetServerTest : public testing::DatabaseTest {
@@ -69,7 +72,7 @@ class FleetServerTest : public testing::DatabaseTest {
   }
 
   std::string Publish(const std::string& version) {
-    const std::string bytes = ReleaseText(version, version);
+    const std::string bytes = ReleaseText(version);
     const std::string path = "models/detector/" + version + "/release.json";
     const std::string sha256 = Sha256Hex(bytes);
     auto body =

@@ -4,6 +4,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/server/sums.h"
 
@@ -218,7 +219,7 @@ Result<Json> RolloutSeries(SqlConnection& sql, const Rollout& rollout, int64_t n
       const auto found = arms.find(name);
       return found == arms.end() ? Json(nullptr) : ArmOfMinutes(found->second);
     };
-    list.push_back({{"time", PrintTime(time)}, {"new", arm("new")}, {"control", arm("control")}});
+    list.push_back({{"time", FormatUtcTime(time)}, {"new", arm("new")}, {"control", arm("control")}});
   }
   return Json{{"bucket_s", width}, {"buckets", std::move(list)}};
 }

@@ -1,9 +1,9 @@
 #include <libpq-fe.h>
 
-#include <charconv>
 #include <cstdlib>
 #include <map>
 
+#include "base/hex.h"
 #include "fleet/server/sql.h"
 
 namespace whet::fleet::internal {
@@ -116,7 +116,7 @@ class PostgresConnection final : public SqlConnection {
         case kFloat4:
         case kFloat8:
         case kNumeric: columns.emplace_back(std::strtod(text, nullptr)); break;
-        case kBytea: columns.emplace_back(Blob{FromHex({text, length})}); break;
+        case kBytea: columns.emplace_back(BlobOf({text, length})); break;
         default: columns.emplace_back(std::string(text, length));
       }
     }
@@ -124,16 +124,10 @@ class PostgresConnection final : public SqlConnection {
   }
 
   // "\x00ff", the text form of bytea.
-  static std::string FromHex(std::string_view text) {
-    std::string bytes;
+  static Blob BlobOf(std::string_view text) {
     if (text.starts_with("\\x")) text.remove_prefix(2);
-    bytes.reserve(text.size() / 2);
-    for (size_t i = 0; i + 1 < text.size(); i += 2) {
-      unsigned value = 0;
-      std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
-      bytes += static_cast<char>(value);
-    }
-    return bytes;
+    const auto bytes = FromHex(text);
+    return bytes.ok() ? Blob{std::string(bytes->begin(), bytes->end())} : Blob{};
   }
 
   PGconn* connection_;

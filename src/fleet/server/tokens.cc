@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
+
+#include "base/hex.h"
+#include "fleet/tuf/key.h"
 
 namespace whet::fleet {
 namespace {
@@ -14,23 +18,10 @@ constexpr size_t kIdDigits = 12;
 constexpr size_t kSecretDigits = 64;
 constexpr size_t kMaxCached = 100000;
 
-std::string ToHex(const unsigned char* bytes, size_t size) {
-  std::string text(size * 2 + 1, '\0');
-  ::sodium_bin2hex(text.data(), text.size(), bytes, size);
-  text.pop_back();
-  return text;
-}
-
 std::string RandomHex(size_t digits) {
   std::array<unsigned char, 32> bytes{};
   ::randombytes_buf(bytes.data(), bytes.size());
-  return ToHex(bytes.data(), digits / 2);
-}
-
-std::string HashOf(std::string_view token) {
-  std::array<unsigned char, crypto_hash_sha256_BYTES> hash{};
-  ::crypto_hash_sha256(hash.data(), reinterpret_cast<const unsigned char*>(token.data()), token.size());
-  return ToHex(hash.data(), hash.size());
+  return ToHex(std::span(bytes).first(digits / 2));
 }
 
 }  // namespace
@@ -58,7 +49,7 @@ Result<std::string> Tokens::Create(std::string_view name, Role role, std::string
   WHET_RETURN_IF_ERROR(sql->Run(
       "INSERT INTO tokens (id, hash, name, role, device, created, revoked) VALUES ($1, $2, $3, $4, $5, $6, "
       "0)",
-      {id, HashOf(token), std::string(name), std::string(RoleName(role)), std::string(device), now}));
+      {id, Sha256Hex(token), std::string(name), std::string(RoleName(role)), std::string(device), now}));
   return token;
 }
 
@@ -95,7 +86,7 @@ Result<std::optional<Principal>> Tokens::Check(std::string_view token, int64_t n
   std::optional<Principal> nobody;
   if (!token.starts_with(kPrefix) || token.size() != kPrefix.size() + kIdDigits + 1 + kSecretDigits)
     return nobody;
-  const std::string hash = HashOf(token);
+  const std::string hash = Sha256Hex(token);
   {
     const std::lock_guard lock(mutex_);
     const auto cached = cache_.find(hash);

@@ -4,10 +4,10 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "fleet/json/json.h"
 #include "fleet/telemetry/moments.h"
 #include "fleet/telemetry/otlp.h"
 #include "fleet/telemetry/otlp_names.h"
-#include "fleet/telemetry/strict_json.h"
 
 namespace whet::fleet {
 namespace {
@@ -331,7 +331,7 @@ class Reader {
 }  // namespace
 
 Result<Report> FromOtlpJson(std::string_view json) {
-  WHET_ASSIGN_OR_RETURN(const Json request, ParseStrictJson(json, kMaxOtlpBytes, kMaxDepth, "the report"));
+  WHET_ASSIGN_OR_RETURN(const Json request, ParseJson(json, {kMaxOtlpBytes, kMaxDepth}, "the report"));
   return Reader().Read(request);
 }
 

@@ -134,12 +134,12 @@ TEST(OtlpTest, TakesWhatOtherWritersSend) {
 }
 
 TEST(OtlpTest, RefusesWhatIsNotAReport) {
-  EXPECT_THAT(RefusalOf(""), HasSubstr("not valid JSON"));
+  EXPECT_THAT(RefusalOf(""), HasSubstr("not well-formed JSON"));
   EXPECT_THAT(RefusalOf("[]"), HasSubstr("0 resources"));
   EXPECT_THAT(RefusalOf("{\"resourceMetrics\": 3}"), HasSubstr("not a list"));
   EXPECT_THAT(RefusalOf(std::string(kMaxOtlpBytes + 1, ' ')), HasSubstr("at most 1048576"));
   EXPECT_THAT(RefusalOf(std::string(500000, '[')), HasSubstr("nested deeper"));
-  EXPECT_THAT(RefusalOf("{\"a\": \"\xff\"}"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(RefusalOf("{\"a\": \"\xff\"}"), HasSubstr("not well-formed JSON"));
   EXPECT_THAT(RefusalOf("{\"a\": 1, \"a\": 2}"), HasSubstr("twice"));
 }
 

@@ -76,4 +76,9 @@ bool IsVersion(std::string_view text) {
          IsNumber(text.substr(second + 1));
 }
 
+bool IsSha256Hex(std::string_view text) {
+  return text.size() == 64 &&
+         std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'f') || (c >= '0' && c <= '9'); });
+}
+
 }  // namespace whet::fleet

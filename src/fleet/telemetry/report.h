@@ -70,5 +70,6 @@ struct Report {
 bool IsDeviceId(std::string_view text);
 bool IsFamily(std::string_view text);   // also of a channel
 bool IsVersion(std::string_view text);  // a semantic version (2.0.0 of semver.org), at most 128 characters
+bool IsSha256Hex(std::string_view text);
 
 }  // namespace whet::fleet

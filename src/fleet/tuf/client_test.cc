@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "base/utc_time.h"
 #include "fleet/tuf/repository_testing.h"
 
 namespace whet::fleet {

@@ -1,4 +1,7 @@
 #include "fleet/tuf/key.h"
+#include "base/hex.h"
+#include "fleet/json/json.h"
+#include "fleet/tuf/canonical_json.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -8,8 +11,6 @@
 #include <array>
 #include <memory>
 #include <nlohmann/json.hpp>
-
-#include "fleet/tuf/json.h"
 
 namespace whet::fleet {
 namespace {

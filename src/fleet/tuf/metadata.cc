@@ -4,7 +4,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "fleet/tuf/json.h"
+#include "base/hex.h"
+#include "base/utc_time.h"
+#include "fleet/json/json.h"
+#include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/names.h"
 
 namespace whet::fleet {

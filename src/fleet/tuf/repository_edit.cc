@@ -12,7 +12,10 @@
 #include <utility>
 
 #include "base/file.h"
-#include "fleet/tuf/json.h"
+#include "base/hex.h"
+#include "base/utc_time.h"
+#include "fleet/json/json.h"
+#include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/store.h"
 #include "fleet/tuf/target_verifier.h"

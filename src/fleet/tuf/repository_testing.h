@@ -12,9 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "base/hex.h"
 #include "fleet/http/fetch.h"
+#include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/client.h"
-#include "fleet/tuf/json.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/repository.h"
 #include "fleet/tuf/store.h"

@@ -12,7 +12,9 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
-#include "fleet/tuf/json.h"
+#include "base/hex.h"
+#include "fleet/json/json.h"
+#include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/key.h"
 
 namespace whet::fleet {

@@ -5,7 +5,7 @@
 #include <array>
 
 #include "base/file.h"
-#include "fleet/tuf/json.h"
+#include "base/hex.h"
 
 namespace whet::fleet {
 
