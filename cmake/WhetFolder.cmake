@@ -1,12 +1,16 @@
-# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [DEPS folder…] [LIBS target…] [EXCLUDE regex…] [ONLY regex])
+# whet_folder(NAME [NO_EXCEPTIONS] [SMALL] [HEADERS set] [DEPS folder…] [LIBS target…] [EXCLUDE regex…] [ONLY regex])
 #
 # Makes the static library whet_NAME of every .cc below the calling folder, and, when tests are built, one
 # test program whet_NAME_test of every *_test.cc. Of each *_fuzz.cc it makes a libFuzzer program when those are
 # built, and for the tests a program that replays the inputs saved in tests/fuzz/corpus/NAME.
 # DEPS are folders of this project, LIBS are other CMake targets; both are public. EXCLUDE: sources, tests among them, that
-# belong to another target. ONLY: the sources that do belong to this one.
+# belong to another target. ONLY: the sources that do belong to this one. HEADERS: the set of headers that its sources
+# get precompiled (whet_reuse_precompiled), `std` when it is not said.
 function(whet_folder name)
-  cmake_parse_arguments(ARG "NO_EXCEPTIONS;SMALL" "ONLY" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  cmake_parse_arguments(ARG "NO_EXCEPTIONS;SMALL" "ONLY;HEADERS" "DEPS;LIBS;EXCLUDE" ${ARGN})
+  if(NOT ARG_HEADERS)
+    set(ARG_HEADERS std)
+  endif()
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cc)
   foreach(pattern ${ARG_EXCLUDE})
     list(FILTER sources EXCLUDE REGEX "${pattern}")
@@ -26,16 +30,19 @@ function(whet_folder name)
   target_include_directories(whet_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
   target_link_libraries(whet_${name} PUBLIC ${ARG_DEPS} ${ARG_LIBS})
   # Where nothing runs often enough for speed to matter, size does: these go into libwhet.so.
+  set(options "")
   if(ARG_SMALL AND CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT WHET_SANITIZE)
-    target_compile_options(whet_${name} PRIVATE -Os)
+    list(APPEND options -Os)
   endif()
   if(ARG_NO_EXCEPTIONS)
-    target_compile_options(whet_${name} PRIVATE -fno-exceptions -fno-rtti)
+    list(APPEND options -fno-exceptions -fno-rtti)
   endif()
+  target_compile_options(whet_${name} PRIVATE ${options})
+  whet_reuse_precompiled(whet_${name} ${ARG_HEADERS} ${options})
 
   if(WHET_TESTS AND tests)
     add_executable(whet_${name}_test ${tests})
-    whet_compile_options(whet_${name}_test)
+    whet_test_compile_options(whet_${name}_test ${ARG_HEADERS})
     target_link_libraries(whet_${name}_test PRIVATE whet_${name} GTest::gmock_main)
     add_test(NAME ${name} COMMAND whet_${name}_test)
     whet_test_timeout(${name} 600)
@@ -76,14 +83,69 @@ function(whet_test_timeout test seconds)
   set_tests_properties(${test} PROPERTIES TIMEOUT ${seconds})
 endfunction()
 
-# whet_precompile(NAME HEADER…)
+# whet_precompile(TARGET HEADER…)
 #
-# Compiles these headers of the target whet_NAME once rather than with each of its sources. Worth it where many small
-# sources include the same large headers. Not done under ccache, which would not keep what is compiled that way.
-function(whet_precompile name)
-  if(NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
-    target_precompile_headers(whet_${name} PRIVATE ${ARGN})
+# Compiles these headers once rather than with each source of the target. Worth it where many small sources include the
+# same large headers. Not done under ccache, which would not keep what is compiled that way.
+function(whet_precompile target)
+  if(WHET_PRECOMPILE AND NOT CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
+    target_precompile_headers(${target} PRIVATE ${ARGN})
   endif()
+endfunction()
+
+# whet_reuse_precompiled(TARGET SET OPTION…)
+#
+# The same with a set of headers that targets share which are compiled with the same options: std; json, which is std and
+# nlohmann's; cli, which is json and CLI11's; test_… of these, with GoogleTest's; none for a target that has its own.
+function(whet_reuse_precompiled target set)
+  if(set STREQUAL "none" OR NOT WHET_PRECOMPILE OR CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
+    return()
+  endif()
+  string(REGEX REPLACE "[^A-Za-z0-9]+" "_" headers "whet_precompiled_${set}_${ARGN}")
+  if(NOT TARGET ${headers})
+    file(CONFIGURE OUTPUT ${PROJECT_BINARY_DIR}/precompiled/${headers}.cc CONTENT "")
+    add_library(${headers} OBJECT ${PROJECT_BINARY_DIR}/precompiled/${headers}.cc)
+    whet_compile_options(${headers})
+    target_compile_options(${headers} PRIVATE ${ARGN})
+    set(files <algorithm> <cmath> <cstdint> <cstring> <filesystem> <functional> <limits> <map> <memory> <numeric> <optional>
+              <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
+    if(set MATCHES "json|cli")
+      find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
+      target_include_directories(${headers} SYSTEM PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
+      list(APPEND files <nlohmann/json.hpp>)
+    endif()
+    if(set MATCHES "cli")
+      find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
+      target_include_directories(${headers} SYSTEM PRIVATE ${CLI11_INCLUDE_DIR})
+      list(APPEND files <CLI/CLI.hpp>)
+    endif()
+    if(set MATCHES "^test_")
+      # As programs are compiled, not libraries: both must be compiled alike.
+      set_target_properties(${headers} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+      target_compile_options(${headers} PRIVATE -fPIE)
+      target_link_libraries(${headers} PRIVATE GTest::gmock)
+      list(APPEND files <gmock/gmock.h> <gtest/gtest.h>)
+    endif()
+    target_precompile_headers(${headers} PRIVATE ${files})
+  endif()
+  target_precompile_headers(${target} REUSE_FROM ${headers})
+endfunction()
+
+# whet_test_compile_options(TARGET SET)
+#
+# Tests are compiled quickly rather than to run quickly; SET is of whet_reuse_precompiled, without `test_`.
+function(whet_test_compile_options target set)
+  # These two of g++ 12 warn of std::string's own code (GCC bug 105651).
+  set(options $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict> $<$<CXX_COMPILER_ID:GNU>:-Wno-array-bounds>)
+  if(CMAKE_BUILD_TYPE STREQUAL "Release" AND NOT WHET_SANITIZE)
+    list(APPEND options -O1)
+  endif()
+  whet_compile_options(${target})
+  target_compile_options(${target} PRIVATE ${options})
+  if(set STREQUAL "none")
+    set(set std)
+  endif()
+  whet_reuse_precompiled(${target} test_${set} ${options})
 endfunction()
 
 function(whet_compile_options target)

@@ -5,6 +5,7 @@
 #include "ir/evaluate.h"
 #include "ops/elements_common.h"
 #include "ops/resize_common.h"
+#include "ops/resize_sampler_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
 #include "ops/tflite_write_common.h"
@@ -14,21 +15,6 @@ namespace whet::ops {
 namespace {
 
 enum Input : size_t { kX, kRoi, kScales, kSizes };
-
-// What happens along one dimension.
-struct Axis {
-  int64_t in = 0, out = 0;
-  double scale = 1;
-  double start = 0, end = 1;  // the region of interest, of tf_crop_and_resize
-};
-
-// One output position: the weighted sum of `weights` from input position `first` on, positions beyond the
-// ends read as the ends.
-struct Taps {
-  int64_t first = 0;
-  std::vector<double> weights;
-  bool outside = false;  // tf_crop_and_resize: the extrapolation value instead
-};
 
 int64_t ScaledSize(int64_t size, double scale) {
   // In float, as the scales are given: 10 * 0.7f is 7.
@@ -127,109 +113,14 @@ Status Infer(InferContext& context) {
   return {};
 }
 
-// Where output position `i` lies in the input.
-double SourcePosition(const Axis& axis, int64_t i, std::string_view mode) {
-  const auto at = static_cast<double>(i);
-  const auto in = static_cast<double>(axis.in);
-  // What the scale alone gives; the output's size is this rounded down.
-  const double resized = axis.scale * in;
-  if (mode == "align_corners") return resized == 1 ? 0 : at * (in - 1) / (resized - 1);
-  if (mode == "asymmetric") return at / axis.scale;
-  if (mode == "tf_half_pixel_for_nn") return (at + 0.5) / axis.scale;
-  if (mode == "pytorch_half_pixel") return axis.out > 1 ? (at + 0.5) / axis.scale - 0.5 : 0;
-  if (mode == "tf_crop_and_resize") {
-    if (axis.out <= 1) return 0.5 * (axis.start + axis.end) * (in - 1);
-    return axis.start * (in - 1) +
-           at * (axis.end - axis.start) * (in - 1) / (static_cast<double>(axis.out) - 1);
-  }
-  if (mode == "half_pixel_symmetric") {
-    const double offset = in / 2 * (1 - static_cast<double>(axis.out) / resized);
-    return offset + (at + 0.5) / axis.scale - 0.5;
-  }
-  return (at + 0.5) / axis.scale - 0.5;
-}
-
-double CubicWeight(double distance, double a) {
-  const double x = std::abs(distance);
-  if (x <= 1) return ((a + 2) * x - (a + 3)) * x * x + 1;
-  if (x < 2) return ((a * x - 5 * a) * x + 8 * a) * x - 4 * a;
-  return 0;
-}
-
-class Sampler {
- public:
-  explicit Sampler(const Attributes& attributes)
-      : mode_(attributes.String("mode", "nearest")),
-        coordinates_(attributes.String("coordinate_transformation_mode", "half_pixel")),
-        nearest_(attributes.String("nearest_mode", "round_prefer_floor")),
-        cubic_a_(attributes.Float("cubic_coeff_a", -0.75)),
-        exclude_outside_(attributes.Int("exclude_outside") != 0),
-        antialias_(attributes.Int("antialias") != 0) {}
-
-  bool IsIdentity(const Axis& axis) const {
-    return axis.in == axis.out && axis.scale == 1 &&
-           (coordinates_ != "tf_crop_and_resize" || (axis.start == 0 && axis.end == 1)) &&
-           coordinates_ != "tf_half_pixel_for_nn";
-  }
-
-  Taps At(const Axis& axis, int64_t i) const {
-    Taps taps;
-    const double x = SourcePosition(axis, i, coordinates_);
-    if (coordinates_ == "tf_crop_and_resize" && !(x >= 0 && x <= static_cast<double>(axis.in - 1))) {
-      taps.outside = true;
-      return taps;
-    }
-    if (mode_ == "nearest") {
-      taps.first = Nearest(x);
-      taps.weights = {1};
-      return taps;
-    }
-    // The support of the kernel is [-radius, radius], wider when shrinking with antialias.
-    const bool cubic = mode_ == "cubic";
-    const double shrink = antialias_ ? std::min(axis.scale, 1.0) : 1.0;
-    const int64_t reach = -(static_cast<int64_t>(std::floor((cubic ? -2 : -1) / shrink)) + 1);
-    const auto base = static_cast<int64_t>(std::ceil(x)) - 1;  // so that base < x <= base + 1
-    taps.first = base - reach;
-    double sum = 0;
-    for (int64_t k = taps.first; k <= base + 1 + reach; ++k) {
-      const double distance = (static_cast<double>(k) - x) * shrink;
-      double weight = cubic ? CubicWeight(distance, cubic_a_) : std::max(0.0, 1 - std::abs(distance));
-      if (exclude_outside_ && (k < 0 || k >= axis.in)) weight = 0;
-      taps.weights.push_back(weight);
-      sum += weight;
-    }
-    for (double& weight : taps.weights) weight /= sum;
-    return taps;
-  }
-
-  bool nearest() const { return mode_ == "nearest"; }
-
- private:
-  int64_t Nearest(double x) const {
-    double at = std::floor(x);
-    if (nearest_ == "ceil") {
-      at = std::ceil(x);
-    } else if (nearest_ == "round_prefer_floor") {
-      at = std::ceil(x - 0.5);
-    } else if (nearest_ == "round_prefer_ceil") {
-      at = std::floor(x + 0.5);
-    }
-    return static_cast<int64_t>(at);
-  }
-
-  std::string_view mode_, coordinates_, nearest_;
-  double cubic_a_;
-  bool exclude_outside_, antialias_;
-};
-
 // The output's shape is set, so all that is left are scales.
-Result<std::vector<Axis>> AxesToResize(const ReferenceContext& context) {
+Result<std::vector<ResizeAxis>> AxesToResize(const ReferenceContext& context) {
   const Shape& in = context.input(kX).shape;
   const Shape& out = context.output(0).shape;
   const Attributes& attributes = context.attributes();
   WHET_ASSIGN_OR_RETURN(const std::vector<int> axes, AxesOf(attributes, in.rank()));
   const std::string_view policy = attributes.String("keep_aspect_ratio_policy", "stretch");
-  std::vector<Axis> result(static_cast<size_t>(in.rank()));
+  std::vector<ResizeAxis> result(static_cast<size_t>(in.rank()));
   for (int d = 0; d < in.rank(); ++d) result[static_cast<size_t>(d)] = {.in = in[d], .out = out[d]};
   double common = 0;
   if (context.HasInput(kSizes) && policy != "stretch") {
@@ -241,7 +132,7 @@ Result<std::vector<Axis>> AxesToResize(const ReferenceContext& context) {
     common = CommonScale(policy, sizes, from);
   }
   for (size_t i = 0; i < axes.size(); ++i) {
-    Axis& axis = result[static_cast<size_t>(axes[i])];
+    ResizeAxis& axis = result[static_cast<size_t>(axes[i])];
     const auto k = static_cast<int64_t>(i);
     if (common > 0) {
       axis.scale = common;
@@ -258,7 +149,7 @@ Result<std::vector<Axis>> AxesToResize(const ReferenceContext& context) {
   return result;
 }
 
-Status RunNearest(ReferenceContext& context, std::span<const Axis> axes, const Sampler& sampler) {
+Status RunNearest(ReferenceContext& context, std::span<const ResizeAxis> axes, const ResizeSampler& sampler) {
   const TensorView& x = context.input(kX);
   const TensorView& y = context.output(0);
   const auto strides = StridesOf(x.shape);
@@ -267,7 +158,7 @@ Status RunNearest(ReferenceContext& context, std::span<const Axis> axes, const S
     for (int64_t i = 0; i < axes[d].out; ++i) {
       int64_t source = i;
       if (!sampler.IsIdentity(axes[d])) {
-        const Taps taps = sampler.At(axes[d], i);
+        const ResizeTaps taps = sampler.At(axes[d], i);
         source = taps.outside ? -1 : std::clamp<int64_t>(taps.first, 0, std::max<int64_t>(0, axes[d].in - 1));
       }
       offsets[d].push_back(source < 0 ? -1 : source * strides[d]);
@@ -292,18 +183,19 @@ Status RunNearest(ReferenceContext& context, std::span<const Axis> axes, const S
 
 // One dimension after the other.
 template <typename T>
-Status RunWeighted(ReferenceContext& context, std::span<const Axis> axes, const Sampler& sampler) {
+Status RunWeighted(ReferenceContext& context, std::span<const ResizeAxis> axes,
+                   const ResizeSampler& sampler) {
   const auto extrapolation = static_cast<T>(context.attributes().Float("extrapolation_value"));
   const T* from = InputArray<T>(context, kX);
   for (size_t d = 0; d < axes.size(); ++d) {
-    const Axis& axis = axes[d];
+    const ResizeAxis& axis = axes[d];
     if (sampler.IsIdentity(axis)) continue;
     int64_t outer = 1, inner = 1;
     for (size_t i = 0; i < d; ++i) outer *= axes[i].out;
     for (size_t i = d + 1; i < axes.size(); ++i) inner *= axes[i].in;
     T* to = context.Scratch<T>(outer * axis.out * inner).data();
     for (int64_t i = 0; i < axis.out; ++i) {
-      const Taps taps = sampler.At(axis, i);
+      const ResizeTaps taps = sampler.At(axis, i);
       for (int64_t o = 0; o < outer; ++o) {
         T* target = to + (o * axis.out + i) * inner;
         for (int64_t k = 0; k < inner; ++k) target[k] = taps.outside ? extrapolation : 0;
@@ -324,12 +216,12 @@ Status RunWeighted(ReferenceContext& context, std::span<const Axis> axes, const 
 }
 
 Status Reference(ReferenceContext& context) {
-  WHET_ASSIGN_OR_RETURN(const std::vector<Axis> axes, AxesToResize(context));
+  WHET_ASSIGN_OR_RETURN(const std::vector<ResizeAxis> axes, AxesToResize(context));
   if (context.output(0).elements() == 0) return {};
   if (context.input(kX).elements() == 0) {
     return Error(Code::kInvalidArgument, "the input is empty but the output is not");
   }
-  const Sampler sampler(context.attributes());
+  const ResizeSampler sampler(context.attributes());
   if (sampler.nearest()) return RunNearest(context, axes, sampler);
   return context.input(kX).dtype == DType::kF32 ? RunWeighted<float>(context, axes, sampler)
                                                 : RunWeighted<double>(context, axes, sampler);

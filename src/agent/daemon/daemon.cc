@@ -429,6 +429,7 @@ void Daemon::UpdateStatus() {
          {"quarantine", std::move(quarantine)}});
   }
   const auto waiting = spool_ == nullptr ? Result<int64_t>(int64_t{0}) : spool_->Count();
+  const auto dropped = spool_ == nullptr ? Result<int64_t>(int64_t{0}) : spool_->Dropped();
   json object = {
       {"device", config_.device},
       {"channel", config_.channel},
@@ -436,6 +437,7 @@ void Daemon::UpdateStatus() {
       {"last_poll", last_poll_unix_s_ == 0 ? json(nullptr) : json(FormatUtcTime(last_poll_unix_s_))},
       {"poll_error", poll_error_},
       {"spooled_reports", waiting.ok() ? json(*waiting) : json(nullptr)},
+      {"dropped_reports", dropped.ok() ? json(*dropped) : json(nullptr)},
       {"families", std::move(families)}};
   const std::lock_guard lock(mutex_);
   object["events"] = events_;

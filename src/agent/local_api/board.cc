@@ -20,12 +20,6 @@ void Board::Publish(Notice notice) {
   for (const Waiter& waiter : ready) waiter.answer(notice);
 }
 
-std::optional<Notice> Board::Find(const std::string& family) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = notices_.find(family);
-  return found == notices_.end() ? std::nullopt : std::optional(found->second);
-}
-
 std::vector<Notice> Board::All() const {
   const std::lock_guard lock(mutex_);
   std::vector<Notice> all;

@@ -33,7 +33,6 @@ class Board {
 
   // Counts the generation, and answers those who waited for it.
   void Publish(Notice notice);
-  std::optional<Notice> Find(const std::string& family) const;
   std::vector<Notice> All() const;
 
   // Calls `answer` as soon as the family's generation is another than `generation`, or when the time is over;

@@ -67,7 +67,5 @@ Gate EvaluateGate(const Policy& policy, const GateInput& input, bool explain = t
 
 // Gate of docs/fleet.md.
 nlohmann::json GateToJson(const Gate& gate);
-// Arm of docs/fleet.md.
-nlohmann::json ArmToJson(const Arm& arm);
 
 }  // namespace whet::fleet

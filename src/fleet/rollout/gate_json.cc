@@ -32,22 +32,4 @@ Json GateToJson(const Gate& gate) {
           {"dwell_required_s", gate.dwell_required_s}};
 }
 
-Json ArmToJson(const Arm& arm) {
-  const ArmSums sums = arm.Total();
-  const auto whole = [](double value) {
-    return value > 0 ? static_cast<uint64_t>(value + 0.5) : uint64_t{0};
-  };
-  return {{"devices", whole(sums.devices)},
-          {"installs", whole(sums.installs.n)},
-          {"install_failures", whole(sums.installs.y)},
-          {"crashes", whole(sums.crashes)},
-          {"errors", whole(sums.error.y)},
-          {"inferences", whole(sums.error.n)},
-          {"p50_ms", arm.latency_ms.Quantile(0.5)},
-          {"p95_ms", arm.latency_ms.Quantile(0.95)},
-          {"accuracy", sums.wrong.n > 0 ? Json(1 - sums.wrong.ratio()) : Json(nullptr)},
-          {"energy_mj", sums.energy.n > 0 ? Json(sums.energy.ratio()) : Json(nullptr)},
-          {"dark", whole(sums.dark.y)}};
-}
-
 }  // namespace whet::fleet

@@ -292,10 +292,6 @@ TEST(GateTest, Json) {
   EXPECT_EQ(json["metrics"].size(), 7u);
   EXPECT_EQ(json["metrics"][1]["name"], "crashes");
   EXPECT_EQ(json["metrics"][5]["new"], nullptr);
-  const nlohmann::json arm = ArmToJson(input.candidate);
-  EXPECT_EQ(arm["devices"], 5000);
-  EXPECT_EQ(arm["installs"], 5000);
-  EXPECT_EQ(arm["accuracy"], nullptr);
 }
 
 }  // namespace

@@ -13,178 +13,22 @@
 #include <set>
 #include <thread>
 
-#include "fleet/http/server_testing.h"
-#include "fleet/release/release.h"
 #include "fleet/rollout/cohort.h"
-#include "fleet/rollout/document.h"
 #include "fleet/server/context.h"
-#include "fleet/server/database_testing.h"
+#include "fleet/server/fleet_server_testing.h"
 #include "fleet/server/openapi.h"
-#include "fleet/telemetry/otlp.h"
-#include "fleet/tuf/names.h"
-#include "fleet/tuf/repository_testing.h"
 
 namespace whet::fleet {
 namespace {
 
 using testing::Ask;
+using testing::FleetServerTest;
 using ::testing::HasSubstr;
+using testing::Json;
 using ::testing::Not;
 using testing::RawAnswer;
 using testing::RawConnection;
-using Json = nlohmann::json;
 
-std::string ReleaseText(const std::string& version) {
-  Release release;
-  release.family = "detector";
-  release.version = version;
-  release.created = "2026-11-26T20:00:0" + version.substr(2, 1) + "Z";
-  release.notes = "for a test";
-  release.operators = {"Conv", version == "1.0.0" ? "Relu" : "Gelu"};
-  const std::string hash(64, version[2]);
-  ReleaseVariant& variant = release.variants.emplace_back();
-  variant.name = variant.precision = "f32";
-  variant.target = ReleaseTarget("detector", version, "f32.whet");
-  variant.bytes = 1000;
-  variant.sha256 = variant.model_id = hash;
-  const std::string same(64, 'a');
-  variant.tensors = {{.name = "stem", .dtype = DType::kF32, .dims = {3, 4}, .bytes = 48, .sha256 = same},
-                     {.name = "head", .dtype = DType::kF32, .dims = {4}, .bytes = 16, .sha256 = hash}};
-  release.golden_target = ReleaseTarget("detector", version, "golden.bin");
-  release.golden_sha256 = same;
-  return PrintRelease(release);
-}
-
-class FleetServerTest : public testing::DatabaseTest {
- protected:
-  void SetUp() override {
-    DatabaseTest::SetUp();
-    now_ = 1800000000;
-    auto& repository = *repository_.repository;
-    const RoleSigners release_keys{{repository_.NewKey("release")}, 1};
-    ASSERT_TRUE(repository.Delegate(ModelsRole("detector"), {"models/detector/*/*"}, release_keys).ok());
-    sha_[0] = Publish("1.0.0");
-    sha_[1] = Publish("1.1.0");
-    std::filesystem::create_directories(folder_ / "web/assets");
-    std::ofstream(folder_ / "web/index.html") << "<title>Whet</title>";
-    std::ofstream(folder_ / "web/assets/app.js") << "run()";
-    Start();
-  }
-
-  std::string Publish(const std::string& version) {
-    const std::string bytes = ReleaseText(version);
-    const std::string path = "models/detector/" + version + "/release.json";
-    const std::string sha256 = Sha256Hex(bytes);
-    auto body =
-        repository_.repository->PrepareRole(ModelsRole("detector"), {{path, bytes.size(), sha256, ""}});
-    EXPECT_TRUE(body.ok()) << body.status().ToString();
-    const Status status = repository_.repository->PublishRole(
-        ModelsRole("detector"),
-        repository_.Forge(R"({"signatures":[],"signed":)" + *body + "}", {"release"}, [](Json&) {}),
-        {{path, repository_.Write("source", bytes)}});
-    EXPECT_TRUE(status.ok()) << status.ToString();
-    return sha256;
-  }
-
-  virtual void Change(FleetServerOptions&) {}
-
-  void Start() {
-    FleetServerOptions options;
-    options.listen = "127.0.0.1:0";
-    options.database = url_;
-    options.repository = repository_.folder;
-    options.keys = repository_.store;
-    options.dashboard = folder_ / "web";
-    options.gate_interval_s = 0.05;
-    options.token_rate = options.address_rate = 1e6;
-    options.token_burst = options.address_burst = 1e6;
-    options.refused_burst = 1e6;
-    options.clock = [this] { return now_.load(); };
-    Change(options);
-    auto server = FleetServer::Start(std::move(options));
-    ASSERT_TRUE(server.ok()) << server.status().ToString();
-    server_ = std::move(*server);
-    Tokens tokens(*database_);
-    for (const Role role : {Role::kDevice, Role::kViewer, Role::kOperator, Role::kReleaser}) {
-      auto token = tokens.Create(std::string(RoleName(role)) + "-name", role, "", now_);
-      ASSERT_TRUE(token.ok()) << token.status().ToString();
-      tokens_[role] = *token;
-    }
-  }
-
-  void TearDown() override { server_.reset(); }
-
-  RawAnswer Request(Role role, std::string_view method, std::string_view target, std::string_view body = "") {
-    return Ask(server_->port(), method, target, "Authorization: Bearer " + tokens_[role] + "\r\n", body);
-  }
-  Json Get(std::string_view target) {
-    const RawAnswer answer = Request(Role::kOperator, "GET", target);
-    EXPECT_EQ(answer.status, 200) << target << " " << answer.body;
-    return Json::parse(answer.body, nullptr, false);
-  }
-
-  // One report of a device about a version.
-  RawAnswer Send(const std::string& device, uint64_t sequence, const std::string& version,
-                 uint64_t crashes = 0, double latency_ms = 10) {
-    Report report;
-    report.device = device;
-    report.boot = "b1";
-    report.sequence = sequence;
-    report.channel = "stable";
-    report.arch = "x86_64";
-    report.agent_version = "0.1.0";
-    report.start_unix_ns = 1;
-    report.end_unix_ns = 2;
-    ModelReport model;
-    model.family = "detector";
-    model.version = version;
-    model.variant = "f32";
-    model.latency_ms.Record(latency_ms, 100);
-    model.crashes = crashes;
-    model.health = Health::kHealthy;
-    model.active = true;
-    report.models.push_back(std::move(model));
-    return Request(Role::kDevice, "POST", "/v1/metrics", ToOtlpJson(report));
-  }
-
-  std::string StartRollout(Json policy) {
-    const RawAnswer channel = Request(Role::kReleaser, "PUT", "/api/v1/channels/stable",
-                                      R"({"family":"detector","version":"1.0.0"})");
-    EXPECT_EQ(channel.status, 200) << channel.body;
-    const Json body = {
-        {"channel", "stable"}, {"family", "detector"}, {"candidate", "1.1.0"}, {"policy", std::move(policy)}};
-    const RawAnswer answer = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body.dump());
-    EXPECT_EQ(answer.status, 200) << answer.body;
-    return Json::parse(answer.body)["id"];
-  }
-
-  // What the repository, checked as by a client, tells devices.
-  RolloutDocument Document() {
-    const auto text = repository_.repository->ReadTarget("rollouts/stable/detector.json");
-    EXPECT_TRUE(text.ok()) << text.status().ToString();
-    auto document = ParseRolloutDocument(*text);
-    EXPECT_TRUE(document.ok());
-    return *document;
-  }
-
-  // Asks until `done` says so, or 30 s.
-  Json WaitFor(const std::string& target, const std::function<bool(const Json&)>& done) {
-    Json json;
-    for (int i = 0; i < 600; ++i) {
-      json = Get(target);
-      if (done(json)) return json;
-      std::this_thread::sleep_for(std::chrono::milliseconds(50));
-    }
-    ADD_FAILURE() << "never: " << json.dump(1);
-    return json;
-  }
-
-  std::atomic<int64_t> now_ = 1800000000;
-  testing::TestRepository repository_;
-  std::string sha_[2];
-  std::unique_ptr<FleetServer> server_;
-  std::map<Role, std::string> tokens_;
-};
 INSTANTIATE_ON_BOTH_DATABASES(FleetServerTest);
 
 TEST_P(FleetServerTest, RolesAndTokens) {
@@ -317,109 +161,6 @@ TEST_P(FleetServerTest, AnswersAsItsSchemasSay) {
     ++checked;
   }
   EXPECT_GE(checked, 11);
-}
-
-TEST_P(FleetServerTest, AGoodCandidateReachesEveryDevice) {
-  const std::string id = StartRollout({{"stages", {50, 100}},
-                                       {"dwell_s", 60},
-                                       {"silence_s", 60},
-                                       {"accept_after_s", 120},
-                                       {"min_devices", 5}});
-  EXPECT_EQ(Document().state, RolloutState::kRunning);
-  EXPECT_EQ(Document().percent, 50);
-  EXPECT_EQ(Document().candidate->release_sha256, sha_[1]);
-  const auto report = [&](uint64_t sequence, double percent) {
-    for (int i = 0; i < 30; ++i) {
-      const std::string device = Format("cam-%d", i);
-      ASSERT_EQ(Send(device, sequence, InCohort(id, device, percent) ? "1.1.0" : "1.0.0").status, 200);
-    }
-  };
-  report(1, 50);
-  now_ += 30;
-  const Json young = WaitFor("/api/v1/rollouts/" + id, [](const Json& json) {
-    return !json["gate"].is_null() && json["gate"]["dwell_s"] == 30;
-  });
-  EXPECT_EQ(young["stage"], 0) << "too young to pass";
-  EXPECT_EQ(young["gate"]["verdict"], "inconclusive");
-  now_ += 100;
-  report(2, 50);
-  WaitFor("/api/v1/rollouts/" + id,
-          [](const Json& json) { return json["stage"] == 1 && json["published"] == true; });
-  EXPECT_EQ(Document().percent, 100);
-  now_ += 130;
-  report(3, 100);
-  const Json done = WaitFor("/api/v1/rollouts/" + id, [](const Json& json) {
-    return json["state"] == "done" && json["published"] == true;
-  });
-  EXPECT_EQ(Document().state, RolloutState::kDone);
-  EXPECT_EQ(done["history"].back()["actor"], "gate");
-  EXPECT_THAT(done["history"].back()["reason"].get<std::string>(), Not(::testing::IsEmpty()));
-  EXPECT_EQ(Get("/api/v1/channels")["items"][0]["families"][0]["version"], "1.1.0");
-  EXPECT_GE(Get("/api/v1/rollouts/" + id + "/series")["buckets"].size(), 2U);
-  EXPECT_EQ(Request(Role::kOperator, "POST", "/api/v1/rollouts/" + id + "/pause").status, 400);
-}
-
-TEST_P(FleetServerTest, ABadCandidateIsTakenBack) {
-  const std::string id =
-      StartRollout({{"stages", {50, 100}}, {"dwell_s", 60}, {"silence_s", 60}, {"min_devices", 5}});
-  for (uint64_t sequence = 1; sequence <= 4; ++sequence) {
-    for (int i = 0; i < 60; ++i) {
-      const std::string device = Format("cam-%d", i);
-      const bool candidate = InCohort(id, device, 50);
-      ASSERT_EQ(Send(device, sequence, candidate ? "1.1.0" : "1.0.0", candidate ? 1 : 0).status, 200);
-    }
-  }
-  const Json json = WaitFor("/api/v1/rollouts/" + id, [](const Json& rollout) {
-    return rollout["state"] == "rolled-back" && rollout["published"] == true;
-  });
-  EXPECT_EQ(json["gate"]["verdict"], "fail");
-  EXPECT_EQ(Document().state, RolloutState::kRolledBack);
-  EXPECT_EQ(ReleaseFor(Document(), "cam-1").version, "1.0.0");
-  const Json audit = Get("/api/v1/audit");
-  EXPECT_EQ(audit["items"][0]["action"], "rollout.rollback");
-  EXPECT_EQ(audit["items"][0]["actor"], "gate");
-  EXPECT_EQ(Get("/api/v1/channels")["items"][0]["families"][0]["version"], "1.0.0");
-}
-
-TEST_P(FleetServerTest, PeopleSteerARollout) {
-  const std::string id = StartRollout({{"stages", {10, 50, 100}}});
-  EXPECT_EQ(Request(Role::kReleaser, "POST", "/api/v1/rollouts",
-                    R"({"channel":"stable","family":"detector","candidate":"1.1.0"})")
-                .status,
-            400)
-      << "two at once";
-  EXPECT_EQ(
-      Request(Role::kReleaser, "PUT", "/api/v1/channels/stable", R"({"family":"detector","version":"1.1.0"})")
-          .status,
-      400);
-  const std::string at = "/api/v1/rollouts/" + id;
-  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/pause", R"({"reason":"lunch"})").status, 200);
-  EXPECT_EQ(Document().state, RolloutState::kPaused);
-  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/resume").status, 200);
-  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/advance", R"({"reason":"sure"})").status, 200);
-  EXPECT_EQ(Document().percent, 50);
-  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/dance").status, 405)
-      << "a page of the dashboard's, to GET only";
-  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/advance", "not json").status, 400);
-  EXPECT_EQ(Request(Role::kOperator, "POST", "/api/v1/rollouts/none/pause").status, 404);
-  EXPECT_EQ(Request(Role::kOperator, "POST", at + "/rollback", R"({"reason":"no"})").status, 200);
-  EXPECT_EQ(Document().state, RolloutState::kRolledBack);
-  const Json audit = Get("/api/v1/audit?limit=2");
-  EXPECT_EQ(audit["items"].size(), 2U);
-  EXPECT_EQ(audit["items"][0]["detail"], "no");
-  EXPECT_EQ(audit["items"][0]["actor"], "operator-name");
-  const Json rest = Get("/api/v1/audit?cursor=" + audit["next"].get<std::string>());
-  EXPECT_EQ(rest["items"].size(), 4U) << "resume, pause, create, channel";
-  EXPECT_TRUE(rest["next"].is_null());
-  for (const char* body :
-       {"{}", "[]", R"({"channel":"stable","family":"detector","candidate":"9.9.9"})",
-        R"({"channel":"stable","family":"detector","candidate":"1.1.0","stages":[50,10]})",
-        R"({"channel":"stable","family":"detector","candidate":"1.1.0","surprise":1})",
-        R"({"channel":"../x","family":"detector","candidate":"1.1.0"})",
-        R"({"channel":"stable","family":"detector","candidate":"1.1.0","policy":{"crashs":0.1}})"}) {
-    const int status = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body).status;
-    EXPECT_TRUE(status == 400 || status == 404) << body << " " << status;
-  }
 }
 
 TEST_P(FleetServerTest, DevicesAreFound) {

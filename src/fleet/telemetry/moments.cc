@@ -4,16 +4,6 @@
 
 namespace whet::fleet {
 
-void Moments::Merge(const Moments& other) {
-  if (other.count_ == 0) return;
-  const auto a = static_cast<double>(count_);
-  const auto b = static_cast<double>(other.count_);
-  const double delta = other.mean_ - mean_;
-  mean_ += delta * b / (a + b);
-  squares_ += other.squares_ + delta * delta * a * b / (a + b);
-  count_ += other.count_;
-}
-
 double StandardizedShift(const Moments& seen, double reference_mean, double reference_std) {
   if (seen.count() == 0) return 0;
   const double shift = std::abs(seen.mean() - reference_mean);

@@ -21,7 +21,6 @@ class Moments {
     mean_ += delta / static_cast<double>(count_);
     squares_ += delta * (value - mean_);
   }
-  void Merge(const Moments& other);
 
   uint64_t count() const { return count_; }
   double mean() const { return mean_; }

@@ -17,21 +17,6 @@ TEST(MomentsTest, MeanAndVariance) {
   EXPECT_DOUBLE_EQ(moments.variance(), 30);
 }
 
-TEST(MomentsTest, MergeIsAsIfAddedToOne) {
-  Moments whole;
-  Moments left;
-  Moments right;
-  for (int i = 0; i < 100; ++i) {
-    whole.Add(i * i);
-    (i < 30 ? left : right).Add(i * i);
-  }
-  left.Merge(right);
-  left.Merge(Moments());
-  EXPECT_EQ(left.count(), 100u);
-  EXPECT_NEAR(left.mean(), whole.mean(), 1e-9);
-  EXPECT_NEAR(left.variance(), whole.variance(), 1e-6);
-}
-
 TEST(DriftTest, LargestShiftInStandardDeviations) {
   auto monitor = DriftMonitor::Create({0.5, 10}, {0.25, 2});
   ASSERT_TRUE(monitor.ok());

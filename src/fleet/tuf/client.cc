@@ -136,7 +136,6 @@ Status Client::AcceptRoot(const std::string& text) {
 
 Status Client::UpdateTimestamp() {
   timestamp_.reset();
-  timestamp_text_.clear();
   const RoleKeys& keys = KeysOf(*root_, kTimestampRole);
   WHET_ASSIGN_OR_RETURN(const auto stored,
                         LoadStored(store_, kTimestampRole, options_.limits.max_timestamp_bytes));
@@ -145,7 +144,6 @@ Status Client::UpdateTimestamp() {
     // What the present root does not vouch for says nothing any more.
     if (trusted.ok() && VerifyThreshold(*trusted, root_->keys, keys).ok()) {
       timestamp_ = std::make_unique<TimestampMetadata>(std::move(*trusted));
-      timestamp_text_ = *stored;
     }
   }
   FetchRequest request;
@@ -166,10 +164,7 @@ Status Client::UpdateTimestamp() {
       return Error(Code::kBadFile, "version %lld is older than version %lld, which is trusted (rollback)",
                    static_cast<long long>(next.version), static_cast<long long>(timestamp_->version));
     }
-    if (next.version == timestamp_->version) {
-      timestamp_etag_ = text == timestamp_text_ ? response.etag : "";
-      return CheckExpiry(*timestamp_);
-    }
+    if (next.version == timestamp_->version) return CheckExpiry(*timestamp_);
     if (next.snapshot.version < timestamp_->snapshot.version) {
       return Error(Code::kBadFile, "names version %lld of the snapshot after version %lld (rollback)",
                    static_cast<long long>(next.snapshot.version),
@@ -179,8 +174,6 @@ Status Client::UpdateTimestamp() {
   WHET_RETURN_IF_ERROR(CheckExpiry(next));                  // 5.4.4
   WHET_RETURN_IF_ERROR(store_.Save(kTimestampRole, text));  // 5.4.5
   timestamp_ = std::make_unique<TimestampMetadata>(std::move(next));
-  timestamp_text_ = std::move(text);
-  timestamp_etag_ = response.etag;
   return OkStatus();
 }
 
@@ -352,34 +345,6 @@ Status Client::Download(const TargetFile& target, const std::string& path) {
   WHET_RETURN_IF_ERROR(RequireSuccess(request, *response).At(target.path));
   WHET_RETURN_IF_ERROR(verifier.Finish().At(target.path));
   return file.Commit();
-}
-
-Result<bool> Client::IsCurrent() {
-  if (!timestamp_ || !snapshot_ || !targets_) return false;
-  start_time_ = Now();
-  FetchRequest request;
-  request.url = JoinUrl(options_.metadata_url, "timestamp.json");
-  request.max_bytes = options_.limits.max_timestamp_bytes;
-  request.bearer_token = options_.bearer_token;
-  request.if_none_match = timestamp_etag_;
-  std::string text;
-  WHET_ASSIGN_OR_RETURN(const FetchResponse response,
-                        fetcher_.Fetch(request, [&text](uint64_t, std::span<const std::byte> bytes) {
-                          text.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-                          return OkStatus();
-                        }));
-  if (response.status != 304) {
-    WHET_RETURN_IF_ERROR(RequireSuccess(request, response));
-    if (text != timestamp_text_) return false;
-    timestamp_etag_ = response.etag;
-  }
-  for (const SignedMetadata* metadata :
-       {static_cast<const SignedMetadata*>(root_.get()), static_cast<const SignedMetadata*>(timestamp_.get()),
-        static_cast<const SignedMetadata*>(snapshot_.get()),
-        static_cast<const SignedMetadata*>(targets_.get())}) {
-    WHET_RETURN_IF_ERROR(CheckExpiry(*metadata));
-  }
-  return true;
 }
 
 }  // namespace whet::fleet

@@ -52,12 +52,6 @@ class Client {
   // trusted.
   Status Refresh();
 
-  // The steady state, one conditional request: whether the repository's timestamp is still the one that is
-  // trusted. False means that there is something new, or that nothing is known yet: call Refresh. An error if
-  // the network fails, or if what is trusted has expired and nothing newer is there. Every change of a
-  // repository, also of its root, changes its timestamp (Repository sees to that).
-  Result<bool> IsCurrent();
-
   // After Refresh: what is known of a target, searching through delegations and fetching their metadata as
   // needed (5.6.7). kNotFound if nobody who may speaks of it.
   Result<TargetFile> FindTarget(std::string_view path);
@@ -104,8 +98,6 @@ class Client {
   std::unique_ptr<TimestampMetadata> timestamp_;
   std::unique_ptr<SnapshotMetadata> snapshot_;
   std::unique_ptr<TargetsMetadata> targets_;
-  std::string timestamp_text_;
-  std::string timestamp_etag_;  // of timestamp_text_
 };
 
 }  // namespace whet::fleet

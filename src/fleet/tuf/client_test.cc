@@ -60,22 +60,8 @@ TEST_F(ClientTest, StoresTheRepositorysBytes) {
   EXPECT_EQ(test.metadata.files.at("root"), test.Read("metadata/1.root.json"));
 }
 
-TEST_F(ClientTest, TheSteadyStateIsOneConditionalRequest) {
-  test.fetcher().requests.clear();
-  ASSERT_TRUE(*client->IsCurrent());
-  EXPECT_THAT(test.fetcher().requests, ElementsAre("metadata/timestamp.json"));
-  ASSERT_OK(test.repository->RotateKey("root", test.ids["root1"], test.NewKey("root3")));
-  EXPECT_FALSE(*client->IsCurrent());
-  ASSERT_OK(client->Refresh());
-  EXPECT_EQ(client->root()->version, 2);
-  EXPECT_TRUE(*client->IsCurrent());
-  test.now += 90000;
-  EXPECT_THAT(client->IsCurrent().status().ToString(), HasSubstr("expired"));
-}
-
-TEST_F(ClientTest, AClientThatKnowsNothingIsNotCurrentAndFindsNothing) {
+TEST_F(ClientTest, AClientThatKnowsNothingFindsNothing) {
   Client fresh = test.NewClient();
-  EXPECT_FALSE(*fresh.IsCurrent());
   EXPECT_FALSE(fresh.FindTarget(kRelease).ok());
   test.metadata.files.clear();
   testing::MemoryStore empty;

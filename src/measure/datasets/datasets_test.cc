@@ -160,7 +160,7 @@ TEST_F(DatasetTest, IdxThatLies) {
   refused(Idx(8, {1, 2, 2}, "morethan4"), "announces 1x2x2");
   refused(Idx(8, {0xffffffff, 0xffffffff, 0xffffffff}, "x"), "impossible size");
   refused(Idx(8, {1u << 30, 1, 1}, "x"), "cannot hold");
-  refused(std::string("\0\0\x08\x09", 4) + std::string(40, '\1'), "9 dimensions");
+  refused(std::string("\0\0\x08\x09", 4).append(40, '\1'), "9 dimensions");
   refused(std::string("\0\0\x08\x03\0\0", 6), "within its header");
 }
 
