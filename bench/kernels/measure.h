@@ -42,10 +42,10 @@ inline double Nanoseconds(clockid_t clock) {
   return 1e9 * static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec);
 }
 
-// `flops` and `bytes` that the whole call does and must move at least.
+// `flops` and `bytes` that the whole call does and must move at least; `peak` of what the share is given.
 template <typename Params>
 void Measure(benchmark::State& state, const kernels::Choice& choice, const Params& params,
-             std::vector<void*> operands, double flops, double bytes) {
+             std::vector<void*> operands, double flops, double bytes, double (*peak)(Isa) = PeakGflops) {
   if (!IsaSupported(choice.row->isa)) {
     state.SkipWithError("not on this CPU");
     return;
@@ -66,7 +66,7 @@ void Measure(benchmark::State& state, const kernels::Choice& choice, const Param
   state.counters["best_us"] = best / 1000;
   state.counters["GFLOP/s"] = flops / best;
   state.counters["GB/s"] = bytes / best;
-  state.counters["peak%"] = 100 * flops / best / PeakGflops(choice.row->isa);
+  state.counters["peak%"] = 100 * flops / best / peak(choice.row->isa);
 }
 
 }  // namespace whet::bench

@@ -50,6 +50,25 @@ using V16 = float __attribute__((vector_size(64)));
 [[gnu::noinline]] float Chains128() { WHET_CHAINS(V4); }
 #endif
 
+#if defined(__x86_64__)
+// Independent chains of integer multiply-adds; `step` adds to sum number i.
+#define WHET_INTEGER_CHAINS(step)                                                                    \
+  for (int64_t round = 0; round < kRounds; ++round) {                                                \
+    __asm__ volatile(step(0) step(1) step(2) step(3) step(4) step(5) step(6) step(7) step(8) step(9) \
+                         step(10) step(11)::                                                         \
+                             : WHET_CLOBBERS);                                                       \
+  }                                                                                                  \
+  return 0
+#define WHET_CLOBBERS \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm13"
+#define WHET_PAIRS256(i) "vpmaddwd %%ymm14, %%ymm15, %%ymm13\n vpaddd %%ymm13, %%ymm" #i ", %%ymm" #i "\n"
+#define WHET_PAIRS512(i) "vpmaddwd %%zmm14, %%zmm15, %%zmm13\n vpaddd %%zmm13, %%zmm" #i ", %%zmm" #i "\n"
+#define WHET_QUADS512(i) "vpdpbusd %%zmm14, %%zmm15, %%zmm" #i "\n"
+float IntegerChains256() { WHET_INTEGER_CHAINS(WHET_PAIRS256); }
+float IntegerChains512() { WHET_INTEGER_CHAINS(WHET_PAIRS512); }
+float IntegerChainsVnni() { WHET_INTEGER_CHAINS(WHET_QUADS512); }
+#endif
+
 double Measure(float (*chains)(), int lanes) {
   volatile float sink = 0;
   double best = 0;
@@ -77,6 +96,24 @@ double PeakGflops(Isa isa) {
 #endif
   static const double peak = Measure(Chains128, 4);
   return peak;
+}
+
+double PeakIntegerGops(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::kAvx512Vnni) {
+    static const double peak = Measure(IntegerChainsVnni, 64);
+    return peak;
+  }
+  if (isa == Isa::kAvx512) {
+    static const double peak = Measure(IntegerChains512, 32);
+    return peak;
+  }
+  if (isa == Isa::kAvx2) {
+    static const double peak = Measure(IntegerChains256, 16);
+    return peak;
+  }
+#endif
+  return PeakGflops(isa);  // which multiplies as many 32-bit numbers at once
 }
 
 }  // namespace whet::bench
