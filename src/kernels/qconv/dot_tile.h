@@ -10,10 +10,13 @@
 //
 // Of A, a group is four bytes that are broadcast; its rows are given by pointers, one list for every segment
 // of K that is contiguous in memory. B is packed: panels as wide as the tile (the last is as many vectors
-// wide as it needs), each [group][column][element of the group], of bytes. What A holds beyond the end of a
-// segment is multiplied by the zeros that B is filled up with.
+// wide as it needs), each [group][column][element of the group], of bytes, or of 16-bit integers. What A
+// holds beyond the end of a segment is multiplied by the zeros that B is filled up with.
 #pragma once
 
+#include <type_traits>
+
+#include "kernels/requantize/pack_bytes.h"
 #include "kernels/simd/simd.h"
 
 #if defined(__ARM_FEATURE_DOTPROD)
@@ -50,6 +53,20 @@ struct DotTileArgs {
   int64_t groups;  // of a segment
   const int8_t* b;
   int32_t* sums;  // [row][kDotColumns]
+  // Instead of the sums, for tiles that quantize them; pointers are at the tile's first column.
+  const int32_t* offset;
+  const float* multiplier;
+  int32_t zero_point, low, high;
+  uint8_t* output;
+  int64_t out_stride;
+};
+
+// What becomes of a tile's sums: they are stored, or completed and stored as steps of T, where all columns
+// are whole vectors.
+struct StoreSums {};
+template <typename T>
+struct StoreSteps {
+  using Type = T;
 };
 
 #if !defined(__AVX2__)
@@ -64,10 +81,10 @@ WHET_INLINE PairBytes InterleaveBytes(PairBytes a, PairBytes b) {
 
 using DotTileFn = void (*)(const DotTileArgs& args);
 
-// sum + a . b for the group in each lane.
-WHET_INLINE I32 Dot(I32 sum, I32 a, I32 b) {
+// sum + a . b for the pair of 16-bit integers in each lane.
+WHET_INLINE I32 DotPairs(I32 sum, I32 a, I32 b) {
 #if defined(__AVX512VNNI__)
-  return reinterpret_cast<I32>(_mm512_dpbusd_epi32(
+  return reinterpret_cast<I32>(_mm512_dpwssd_epi32(
       reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #elif defined(__AVX512F__)
   return sum +
@@ -75,11 +92,21 @@ WHET_INLINE I32 Dot(I32 sum, I32 a, I32 b) {
 #elif defined(__AVX2__)
   return sum +
          reinterpret_cast<I32>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#else
+  return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+#endif
+}
+
+// sum + a . b for the group in each lane.
+WHET_INLINE I32 Dot(I32 sum, I32 a, I32 b) {
+#if defined(__AVX512VNNI__)
+  return reinterpret_cast<I32>(_mm512_dpbusd_epi32(
+      reinterpret_cast<__m512i>(sum), reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
 #elif defined(__ARM_FEATURE_DOTPROD)
   return reinterpret_cast<I32>(vdotq_s32(reinterpret_cast<int32x4_t>(sum), reinterpret_cast<int8x16_t>(a),
                                          reinterpret_cast<int8x16_t>(b)));
 #else
-  return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
+  return DotPairs(sum, a, b);
 #endif
 }
 
@@ -118,9 +145,25 @@ WHET_INLINE I32 LoadColumns(const int8_t* p) {
   return v;
 }
 
+// The two kinds of B that there are: how many bytes a column's group has, and how it becomes part of a sum.
+struct ByteProduct {
+  static constexpr int kGroupBytes = kDotGroup;
+  WHET_INLINE I32 Load(const int8_t* p) { return LoadColumns(p); }
+  WHET_INLINE I32 Add(I32 sum, I32 a, I32 b) { return Dot(sum, a, b); }
+};
+struct PairProduct {
+  static constexpr int kGroupBytes = 4;
+  WHET_INLINE I32 Load(const int8_t* p) {
+    I32 v;
+    std::memcpy(&v, p, sizeof(v));
+    return v;
+  }
+  WHET_INLINE I32 Add(I32 sum, I32 a, I32 b) { return DotPairs(sum, a, b); }
+};
+
 // Steps groups of K; step s adds to acc[s % kChains]: a tile of few sums needs several chains of additions to
 // hide the latency of the dot product.
-template <int kRows, int kVectors, int kChains, int kSteps>
+template <typename Product, int kRows, int kVectors, int kChains, int kSteps>
 WHET_INLINE void DotSteps(I32 (&acc)[kChains][kRows][kVectors], const uint8_t* const (&a)[kRows],
                           int64_t offset, const int8_t* b) {
 #pragma GCC unroll 16
@@ -128,7 +171,7 @@ WHET_INLINE void DotSteps(I32 (&acc)[kChains][kRows][kVectors], const uint8_t* c
     I32 columns[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      columns[v] = LoadColumns(b + (s * kVectors + v) * kLanes * kDotGroup);
+      columns[v] = Product::Load(b + (s * kVectors + v) * kLanes * Product::kGroupBytes);
       // Else the compiler makes the load a part of every product.
       WHET_KEEP_IN_REGISTER(columns[v]);
     }
@@ -139,7 +182,7 @@ WHET_INLINE void DotSteps(I32 (&acc)[kChains][kRows][kVectors], const uint8_t* c
       const I32 x = Set1(group);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        I32 sum = Dot(acc[s % kChains][i][v], x, columns[v]);
+        I32 sum = Product::Add(acc[s % kChains][i][v], x, columns[v]);
         if constexpr (kVectorRegisters < 32) WHET_KEEP_IN_REGISTER(sum);
         acc[s % kChains][i][v] = sum;
       }
@@ -148,12 +191,57 @@ WHET_INLINE void DotSteps(I32 (&acc)[kChains][kRows][kVectors], const uint8_t* c
 }
 
 template <int kRows, int kVectors>
+WHET_INLINE void FinishDots(StoreSums, const DotTileArgs& args, const I32 (&acc)[kRows][kVectors]) {
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) StoreI32(args.sums + i * kDotColumns + v * kLanes, acc[i][v]);
+  }
+}
+#if defined(__AVX2__)
+template <typename T, int kRows, int kVectors>
+WHET_INLINE void FinishDots(StoreSteps<T>, const DotTileArgs& args, const I32 (&acc)[kRows][kVectors]) {
+  static_assert(kVectors <= 2);
+  constexpr int kRowsAtOnce = 4 / kVectors;
+  const PackedSteps<T> steps(args.zero_point, args.low, args.high);
+  F32 multiplier[kVectors];
+#pragma GCC unroll 2
+  for (int v = 0; v < kVectors; ++v) multiplier[v] = Load(args.multiplier + v * kLanes);
+#pragma GCC unroll 32
+  for (int i = 0; i < kRows; i += kRowsAtOnce) {
+    F32 x[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; ++k) {
+      const int row = i + k / kVectors < kRows ? i + k / kVectors : kRows - 1;
+      x[k] = ConvertToF32(acc[row][k % kVectors]) * multiplier[k % kVectors];
+    }
+    const Wide bytes = PackedSteps<T>::PackInOrder(steps, x[0], x[1], x[2], x[3]);
+#pragma GCC unroll 4
+    for (int k = 0; k < kRowsAtOnce; ++k) {
+      if (i + k < kRows) {
+        std::memcpy(args.output + (i + k) * args.out_stride,
+                    reinterpret_cast<const char*>(&bytes) + k * kVectors * kLanes, kVectors * kLanes);
+      }
+    }
+  }
+}
+#endif
+
+template <typename Product, typename Output, int kRows, int kVectors>
 void DotTile(const DotTileArgs& args) {
   constexpr int kSums = kRows * kVectors;
   constexpr int kChains = kSums >= 8 ? 1 : kSums >= 4 ? 2 : 4;
   constexpr int kUnroll = 4;
-  constexpr int64_t kStep = kVectors * kLanes * kDotGroup;
+  constexpr int64_t kStep = kVectors * kLanes * Product::kGroupBytes;
   I32 acc[kChains][kRows][kVectors] = {};
+  if constexpr (!std::is_same_v<Output, StoreSums>) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      const I32 offset = LoadI32(args.offset + v * kLanes);
+#pragma GCC unroll 32
+      for (int i = 0; i < kRows; ++i) acc[0][i][v] = offset;
+    }
+  }
   const int8_t* b = args.b;
   const uint8_t* const* list = args.a;
   const int64_t groups = args.groups;
@@ -164,27 +252,27 @@ void DotTile(const DotTileArgs& args) {
     list += args.rows;
     int64_t k = 0;
     for (; k + kUnroll <= groups; k += kUnroll) {
-      DotSteps<kRows, kVectors, kChains, kUnroll>(acc, a, 4 * k, b);
+      DotSteps<Product, kRows, kVectors, kChains, kUnroll>(acc, a, 4 * k, b);
       b += kUnroll * kStep;
     }
     for (; k < groups; ++k) {
-      DotSteps<kRows, kVectors, kChains, 1>(acc, a, 4 * k, b);
+      DotSteps<Product, kRows, kVectors, kChains, 1>(acc, a, 4 * k, b);
       b += kStep;
     }
   }
-#pragma GCC unroll 32
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) {
-      I32 sum = acc[0][i][v];
 #pragma GCC unroll 4
-      for (int s = 1; s < kChains; ++s) sum += acc[s][i][v];
-      StoreI32(args.sums + i * kDotColumns + v * kLanes, sum);
+  for (int s = 1; s < kChains; ++s) {
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) acc[0][i][v] += acc[s][i][v];
     }
   }
+  FinishDots(Output{}, args, acc[0]);
 }
 
 // Any number of rows up to kDotRows, of vectors up to kDotVectors.
+template <typename Product, typename Output>
 struct DotTiles {
   DotTileFn fn[kDotVectors][kDotRows];
   constexpr DotTiles() : fn{} { FillVectors<kDotVectors>(); }
@@ -198,7 +286,7 @@ struct DotTiles {
   template <int kR, int kV>
   constexpr void FillRows() {
     if constexpr (kR > 0) {
-      fn[kV - 1][kR - 1] = &DotTile<kR, kV>;
+      fn[kV - 1][kR - 1] = &DotTile<Product, Output, kR, kV>;
       FillRows<kR - 1, kV>();
     }
   }

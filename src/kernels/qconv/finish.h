@@ -3,6 +3,7 @@
 
 #include "kernels/qconv/dot_tile.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/requantize/pack_bytes.h"
 #include "kernels/requantize/requantize_simd.h"
 
 namespace whet::kernels::WHET_ISA {
@@ -62,8 +63,62 @@ WHET_INLINE void ForVectors(const Finish& f, Begin begin, Store store) {
   }
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// A vector of sums of row i, completed and scaled.
+WHET_INLINE F32 Scaled(const Finish& f, int64_t i, int64_t j, I32 offset, F32 multiplier) {
+  I32 sum = LoadI32(f.sums + i * f.sums_stride + j) + offset;
+  if (f.weight_zero != nullptr) sum -= LoadI32(f.weight_zero + j) * f.input_sums[i];
+  return ConvertToF32(sum) * multiplier;
+}
+WHET_INLINE I32 OffsetAt(const Finish& f, int64_t j) {
+  I32 offset = LoadI32(f.offset + j);
+  if (f.weight_sums != nullptr) offset -= LoadI32(f.weight_sums + j) * f.input_zero;
+  return offset;
+}
+
+// Rows of one or two whole vectors, four vectors at once. Where rows are left over, the last one is done
+// again.
+template <typename T>
+void FinishWhole(const Finish& f, const qconv::Params& p, T* output) {
+  const PackedSteps<T> steps(p.output_zero, p.low, p.high);
+  const auto store = [&](int64_t row, auto part) {
+    std::memcpy(output + row * f.out_stride, &part, sizeof(part));
+  };
+  const auto at_most = [](int64_t a, int64_t b) { return a < b ? a : b; };
+  const int64_t last = f.rows - 1;
+  const I32 offset = OffsetAt(f, 0);
+  const F32 multiplier = Load(f.multiplier);
+  if (f.columns == kLanes) {
+    for (int64_t i = 0; i < f.rows; i += 4) {
+      const int64_t rows[4] = {i, at_most(i + 1, last), at_most(i + 2, last), at_most(i + 3, last)};
+      const __m256i bytes = PackedSteps<T>::PackInOrder(
+          steps, Scaled(f, rows[0], 0, offset, multiplier), Scaled(f, rows[1], 0, offset, multiplier),
+          Scaled(f, rows[2], 0, offset, multiplier), Scaled(f, rows[3], 0, offset, multiplier));
+      store(rows[0], _mm256_extract_epi64(bytes, 0));
+      store(rows[1], _mm256_extract_epi64(bytes, 1));
+      store(rows[2], _mm256_extract_epi64(bytes, 2));
+      store(rows[3], _mm256_extract_epi64(bytes, 3));
+    }
+    return;
+  }
+  const I32 offset1 = OffsetAt(f, kLanes);
+  const F32 multiplier1 = Load(f.multiplier + kLanes);
+  for (int64_t i = 0; i < f.rows; i += 2) {
+    const int64_t second = at_most(i + 1, last);
+    const __m256i bytes = PackedSteps<T>::PackInOrder(
+        steps, Scaled(f, i, 0, offset, multiplier), Scaled(f, i, kLanes, offset1, multiplier1),
+        Scaled(f, second, 0, offset, multiplier), Scaled(f, second, kLanes, offset1, multiplier1));
+    store(i, _mm256_castsi256_si128(bytes));
+    store(second, _mm256_extracti128_si256(bytes, 1));
+  }
+}
+#endif
+
 template <typename T>
 static void FinishSteps(const Finish& f, const qconv::Params& p, T* output) {
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if (f.columns == kLanes || f.columns == 2 * kLanes) return FinishWhole(f, p, output);
+#endif
   const Steps steps = MakeSteps(p.output_zero, p.low, p.high);
   F32 multiplier;
   ForVectors(

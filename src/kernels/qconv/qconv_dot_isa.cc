@@ -54,10 +54,21 @@ int32_t SumOf(const uint8_t* elements, int64_t length) {
   return sum;
 }
 
+// The tiles that quantize their sums to outputs of that type; null if there are none.
+const DotTileFn (*QuantizingTiles([[maybe_unused]] DType output))[kDotRows] {
+#if defined(__AVX2__)
+  static constexpr DotTiles<ByteProduct, StoreSteps<uint8_t>> kUnsigned;
+  static constexpr DotTiles<ByteProduct, StoreSteps<int8_t>> kSigned;
+  if (output == DType::kU8) return kUnsigned.fn;
+  if (output == DType::kI8) return kSigned.fn;
+#endif
+  return nullptr;
+}
+
 }  // namespace
 
 void QConv(const Args& args, int64_t begin, int64_t end) {
-  static constexpr DotTiles kTiles;
+  static constexpr DotTiles<ByteProduct, StoreSums> kTiles;
   const Params& p = *static_cast<const Params*>(args.params);
   const auto* input = static_cast<const uint8_t*>(args.operands[1]);
   const auto* weights = static_cast<const int8_t*>(args.operands[2]);
@@ -84,6 +95,8 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
 
   const bool pointwise = conv::IsPointwise(p);
   const bool copies = p.copies != 0;
+  // The elements under a row of the kernel lie side by side, and are copied at once.
+  const bool whole_rows = copies && p.dilation_w == 1 && p.in_stride == p.cin;
   const int64_t pixels = p.batch * p.out_h * p.out_w;
   const int64_t m_blocks = (pixels + p.m_block - 1) / p.m_block;
   const int64_t n_blocks = (p.cout + p.n_block - 1) / p.n_block;
@@ -97,6 +110,12 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
   tile.segments = layout.segments;
   tile.groups = groups_of_k;
   tile.sums = sums;
+  tile.zero_point = p.output_zero;
+  tile.low = p.low;
+  tile.high = p.high;
+  tile.out_stride = p.out_stride;
+  const DotTileFn(*const quantizing)[kDotRows] =
+      weight_zero == nullptr && weight_sums == nullptr ? QuantizingTiles(p.output) : nullptr;
   Finish finish{};
   finish.input_zero = input_zero + shift;
   finish.input_scale = static_cast<const float*>(args.operands[9]);
@@ -114,25 +133,32 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
     const int8_t* panels = weights + group * group_weights + n0 * column_bytes;
     for (int64_t i = m0; i < m1; i += p.m_tile) {
       const int64_t count = m1 - i < p.m_tile ? m1 - i : p.m_tile;
+      // How many pieces the list has for a pixel, and how many elements each.
+      int64_t pieces = layout.taps, length = p.cin;
       if (pointwise) {
         for (int64_t r = 0; r < count; ++r) list[r] = group_input + (i + r) * p.in_stride;
       } else {
         const Pixel first = Pixel::At(p, i);
-        if (!FillInside(p, group_input, list, first, count, p.kernel_w)) {
+        if (FillInside(p, group_input, list, first, count, whole_rows ? 1 : p.kernel_w)) {
+          if (whole_rows) {
+            pieces = p.kernel_h;
+            length = p.kernel_w * p.cin;
+          }
+        } else {
           FillTaps<uint8_t>(p, group_input, padding, list, first, count);
         }
       }
       if (copies) {
         for (int64_t r = 0; r < count; ++r) {
           uint8_t* to = scratch + layout.copies + r * layout.row_bytes;
-          for (int64_t tap = 0; tap < layout.taps; ++tap, to += p.cin * kElementBytes) {
-            const uint8_t* from = list[tap * count + r];
+          for (int64_t piece = 0; piece < pieces; ++piece, to += length * kElementBytes) {
+            const uint8_t* from = list[piece * count + r];
             if constexpr (kElements != Elements::kWidened) {
-              CopyElements(from, to, p.cin, flip);
+              CopyElements(from, to, length, flip);
             } else if (is_signed) {
-              WidenSigned(from, to, p.cin);
+              WidenSigned(from, to, length);
             } else {
-              WidenUnsigned(from, to, p.cin);
+              WidenUnsigned(from, to, length);
             }
           }
         }
@@ -150,6 +176,15 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
       for (int64_t j = n0; j < n1; j += kDotColumns) {
         const int64_t channel = group * p.cout + j;
         finish.columns = n1 - j < kDotColumns ? n1 - j : kDotColumns;
+        const int64_t at = i * p.out_stride + channel;
+        if (quantizing != nullptr && finish.columns % kLanes == 0) {
+          tile.offset = offset + channel;
+          tile.multiplier = multiplier + channel;
+          tile.output = static_cast<uint8_t*>(args.operands[0]) + at;
+          quantizing[finish.columns / kLanes - 1][count - 1](tile);
+          tile.b += kDotColumns * column_bytes;
+          continue;
+        }
         kTiles.fn[(finish.columns - 1) / kLanes][count - 1](tile);
         tile.b += kDotColumns * column_bytes;
         finish.rows = count;
@@ -158,7 +193,7 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
         finish.weight_zero = weight_zero != nullptr ? weight_zero + channel : nullptr;
         finish.bias = bias != nullptr ? bias + channel : nullptr;
         finish.weight_sums = weight_sums != nullptr ? weight_sums + channel : nullptr;
-        FinishTile(finish, p, args.operands[0], i * p.out_stride + channel);
+        FinishTile(finish, p, args.operands[0], at);
       }
     }
   }

@@ -1,0 +1,66 @@
+// Many real numbers at once to steps of an 8-bit tensor, as base/requantize.h says: what ToSteps of
+// requantize_simd.h gives, with fewer instructions, since the packing instructions saturate. Include it only
+// from *_isa.cc files of integer families, for instruction sets with vectors of 32 bytes or more.
+//
+// The clamp is left to the end: bounds are whole numbers, so it may follow the rounding; what is too low for
+// 32 bits, or not a number, converts to the lowest of them; only what is too high must be held back before.
+#pragma once
+
+#include "kernels/requantize/requantize_simd.h"
+
+#if defined(__AVX2__)
+namespace whet::kernels::WHET_ISA {
+
+#if defined(__AVX512F__)
+#define WHET_WIDE(name) _mm512_##name
+using Wide = __m512i;
+#else
+#define WHET_WIDE(name) _mm256_##name
+using Wide = __m256i;
+#endif
+
+// T is int8_t or uint8_t.
+template <typename T>
+struct PackedSteps {
+  PackedSteps(int32_t zero_point, int32_t lowest, int32_t highest)
+      : zero(WHET_WIDE(set1_epi16)(static_cast<int16_t>(zero_point))),
+        low(WHET_WIDE(set1_epi8)(static_cast<char>(lowest))),
+        high(WHET_WIDE(set1_epi8)(static_cast<char>(highest))) {}
+
+  WHET_INLINE Wide Halves(F32 a, F32 b) {
+    // Beyond what 16 bits hold everything ends at the bound; the number that may be none stands second.
+    const F32 top = Set1(32767.0f);
+    return WHET_WIDE(packs_epi32)(reinterpret_cast<Wide>(RoundToI32(Min(top, a))),
+                                  reinterpret_cast<Wide>(RoundToI32(Min(top, b))));
+  }
+  // The steps in turn within each 128 bits: four of a, four of b, four of c, four of d.
+  WHET_INLINE Wide Pack(const PackedSteps& steps, F32 a, F32 b, F32 c, F32 d) {
+    const Wide ab = WHET_WIDE(adds_epi16)(Halves(a, b), steps.zero);
+    const Wide cd = WHET_WIDE(adds_epi16)(Halves(c, d), steps.zero);
+    if constexpr (static_cast<T>(-1) < 0) {
+      const Wide bytes = WHET_WIDE(packs_epi16)(ab, cd);
+      return WHET_WIDE(min_epi8)(WHET_WIDE(max_epi8)(bytes, steps.low), steps.high);
+    } else {
+      const Wide bytes = WHET_WIDE(packus_epi16)(ab, cd);
+      return WHET_WIDE(min_epu8)(WHET_WIDE(max_epu8)(bytes, steps.low), steps.high);
+    }
+  }
+  // The steps of a, then of b, c, d.
+  WHET_INLINE Wide PackInOrder(const PackedSteps& steps, F32 a, F32 b, F32 c, F32 d) {
+    const Wide in_turn = Pack(steps, a, b, c, d);
+#if defined(__AVX512F__)
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+                                    in_turn);
+#else
+    return _mm256_permutevar8x32_epi32(in_turn, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+#endif
+  }
+
+  Wide zero;  // 16 bits
+  Wide low, high;
+};
+
+#undef WHET_WIDE
+
+}  // namespace whet::kernels::WHET_ISA
+#endif
