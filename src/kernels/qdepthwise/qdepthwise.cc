@@ -20,50 +20,60 @@ namespace {
 
 using qconv::Elements;
 
-// Channels computed at once: a group of taps fills a vector with so many channels' elements.
-int64_t ChannelsAtOnce(Elements elements, int64_t lanes) { return lanes * qconv::GroupOf(elements); }
+// Channels computed at once: those of a vector of bytes.
+constexpr int64_t ChannelsAtOnce(int64_t lanes) { return 4 * lanes; }
 
 const char* Check(const Params& p, int64_t at_once) {
   if (const char* problem = qconv::CheckParams(p)) return problem;
   if (p.groups != 1 || p.cin != p.cout) return "qdepthwise: every channel has one kernel";
-  if (p.m_tile != kTilePixels || p.copies != 0) return "qdepthwise: unknown way to read the input";
+  if (p.m_tile != kStrip || p.copies != 0) return "qdepthwise: unknown way to read the input";
   if (p.n_block % at_once != 0) return "qdepthwise: blocks of channels are not whole vectors";
   return nullptr;
 }
 
-template <int kLanes, Elements kElements>
+std::optional<int64_t> UnitsOf(const Params& p) {
+  const int64_t factors[] = {CeilDiv(p.cout, p.n_block), CeilDiv(p.batch * p.out_h, p.m_block)};
+  return Product(factors);
+}
+
+// Bytes of the weights of the channels computed at once.
+int64_t BlockWeights(const Params& p, int parts, int64_t at_once) {
+  return parts * p.kernel_w * QuadsOf(p) * 4 * at_once;
+}
+
+template <int kLanes, int kParts>
 const char* Validate(const Claim& claim) {
   const std::optional<Params> read = ReadParams<Params>(claim);
   if (!read) return "qdepthwise: params have the wrong size";
   const Params& p = *read;
-  const int64_t at_once = ChannelsAtOnce(kElements, kLanes);
-  if (const char* problem = Check(p, at_once)) return problem;
-  const std::optional<int64_t> units = conv::UnitsOf(p);
+  constexpr int64_t kAtOnce = ChannelsAtOnce(kLanes);
+  if (const char* problem = Check(p, kAtOnce)) return problem;
+  const std::optional<int64_t> units = UnitsOf(p);
   if (!units || *units != claim.units) return "qdepthwise: wrong number of units";
   if (const char* problem = qconv::CheckOperands(p, claim.operand_bytes)) return problem;
-  const ScratchLayout layout = qdepthwise::LayOutScratch(p, kElements, kLanes);
-  const int64_t weights[] = {RoundUp(p.cout, at_once), layout.taps};
+  const int64_t weights[] = {CeilDiv(p.cout, kAtOnce), BlockWeights(p, kParts, kAtOnce)};
   const std::optional<int64_t> weight_count = Product(weights);
   if (!weight_count || static_cast<uint64_t>(*weight_count) > claim.operand_bytes[2]) {
     return "qdepthwise: the weights are too small";
   }
-  if (static_cast<uint64_t>(layout.bytes) > claim.scratch_bytes) return "qdepthwise: scratch is too small";
+  if (static_cast<uint64_t>(qdepthwise::LayOutScratch(p, kLanes).bytes) > claim.scratch_bytes)
+    return "qdepthwise: scratch is too small";
   return nullptr;
 }
 
-#define WHET_ROW(ns, isa, isa_name, lanes, elements)                                                   \
-  DepthwiseRow {                                                                                       \
-    {"qdepthwise/i8/" isa_name, Isa::isa, ns::QDepthwise, Validate<lanes, Elements::elements>}, lanes, \
-        Elements::elements                                                                             \
+#define WHET_ROW(ns, isa, isa_name, lanes, elements, parts)                               \
+  DepthwiseRow {                                                                          \
+    {"qdepthwise/i8/" isa_name, Isa::isa, ns::QDepthwise, Validate<lanes, parts>}, lanes, \
+        Elements::elements, parts                                                         \
   }
 constexpr DepthwiseRow kRows[] = {
-    WHET_ROW(portable, kPortable, "portable", 4, kWidened),
+    WHET_ROW(portable, kPortable, "portable", 4, kUnsigned, 1),
 #if defined(__x86_64__)
-    WHET_ROW(avx2, kAvx2, "avx2", 8, kWidened),
-    WHET_ROW(avx512, kAvx512, "avx512", 16, kWidened),
-    WHET_ROW(avx512_vnni, kAvx512Vnni, "avx512-vnni", 16, kUnsigned),
+    WHET_ROW(avx2, kAvx2, "avx2", 8, kUnsigned, 2),
+    WHET_ROW(avx512, kAvx512, "avx512", 16, kUnsigned, 2),
+    WHET_ROW(avx512_vnni, kAvx512Vnni, "avx512-vnni", 16, kUnsigned, 1),
 #elif defined(__aarch64__)
-    WHET_ROW(dotprod, kDotprod, "dotprod", 4, kSigned),
+    WHET_ROW(dotprod, kDotprod, "dotprod", 4, kSigned, 1),
 #endif
 };
 #undef WHET_ROW
@@ -73,20 +83,33 @@ const DepthwiseRow& Find(const Row& row) {
                        [&](const DepthwiseRow& r) { return &r.base == &row; });
 }
 
+// A pair of weights, and what is left for the second part: nothing, if DotQuads is exact for them.
+struct Pair {
+  int first, second;
+};
+void SplitPair(Pair* pair, Pair* rest) {
+  const int positive = std::max(pair->first, 0) + std::max(pair->second, 0);
+  const int negative = std::min(pair->first, 0) + std::min(pair->second, 0);
+  if (positive <= 128 && negative >= -128) return;
+  *rest = {pair->first / 2, pair->second / 2};
+  *pair = {pair->first - rest->first, pair->second - rest->second};
+}
+
 }  // namespace
 
-ScratchLayout LayOutScratch(const Params& p, Elements elements, int lanes) {
+ScratchLayout LayOutScratch(const Params& p, int lanes) {
   ScratchLayout layout;
-  layout.taps = RoundUp(p.kernel_h * p.kernel_w, qconv::GroupOf(elements));
+  layout.columns = (kStrip - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
   int64_t end = 0;
   const auto place = [&](int64_t size) {
     const int64_t at = end;
     end += RoundUp(size, kAlignment);
     return at;
   };
-  layout.list = place(layout.taps * kTilePixels * int64_t{sizeof(void*)});
+  const int64_t at_once = ChannelsAtOnce(lanes);
   layout.padding = place(p.cin + kAlignment);
-  layout.sums = place(kTilePixels * ChannelsAtOnce(elements, lanes) * int64_t{sizeof(int32_t)});
+  layout.quads = place(layout.columns * QuadsOf(p) * 4 * at_once);
+  layout.sums = place(kStrip * at_once * int64_t{sizeof(int32_t)});
   layout.bytes = end;
   return layout;
 }
@@ -98,27 +121,23 @@ void AppendRows(std::vector<const Row*>* rows) {
 }
 
 Status Choose(const DepthwiseRow& row, Params* p, Choice* choice) {
-  const int64_t at_once = ChannelsAtOnce(row.elements, row.lanes);
-  p->m_tile = p->m_block = kTilePixels;
+  const int64_t at_once = ChannelsAtOnce(row.lanes);
+  p->m_tile = kStrip;
+  p->m_block = 1;
   p->n_block = at_once;
   p->copies = 0;
   p->unused = 0;
   if (const char* problem = Check(*p, at_once)) return Error(Code::kInvalidArgument, "%s", problem);
-  // The list of pointers serves all channels of a unit; the weights of these should stay in the L1 cache.
-  constexpr int64_t kBlockWeights = 8192;
-  const int64_t taps = p->kernel_h * p->kernel_w;
-  const int64_t all = CeilDiv(p->cout, at_once);
-  const int64_t vectors = std::clamp<int64_t>(kBlockWeights / taps / at_once, 1, all);
-  const int64_t blocks = CeilDiv(all, vectors);
-  p->n_block = CeilDiv(all, blocks) * at_once;
-  // Enough units to balance threads with.
-  constexpr int64_t kUnits = 32;
-  const int64_t tiles = CeilDiv(p->batch * p->out_h * p->out_w, kTilePixels);
-  p->m_block = CeilDiv(tiles, std::clamp<int64_t>(kUnits / blocks, 1, tiles)) * kTilePixels;
-  const std::optional<int64_t> units = conv::UnitsOf(*p);
+  // Enough units to balance threads with; what they read of a row should fill lines of the cache.
+  constexpr int64_t kUnits = 16;
+  const int64_t rows = p->batch * p->out_h;
+  p->m_block = CeilDiv(rows, std::min(rows, kUnits));
+  const int64_t chunks = CeilDiv(p->cout, at_once);
+  const int64_t blocks = std::clamp<int64_t>(kUnits / rows, 1, chunks);
+  p->n_block = CeilDiv(chunks, blocks) * at_once;
+  const std::optional<int64_t> units = UnitsOf(*p);
   if (!units) return Error(Code::kLimitExceeded, "qdepthwise: more units than 64 bits count");
-  *choice = {&row.base, *units,
-             static_cast<uint64_t>(qdepthwise::LayOutScratch(*p, row.elements, row.lanes).bytes)};
+  *choice = {&row.base, *units, static_cast<uint64_t>(qdepthwise::LayOutScratch(*p, row.lanes).bytes)};
   return OkStatus();
 }
 
@@ -130,31 +149,43 @@ Status Choose(Isa isa, Params* params, Choice* choice) {
   return Choose(*best, params, choice);
 }
 
+// [channels at once][part][kernel column][quad][vector][lane][element of the quad]
 qconv::Prepared Prepare(const Row& row, const Params& p, const qconv::Weights& weights, bool fixed_zero) {
   const DepthwiseRow& tile = Find(row);
-  const int64_t group = qconv::GroupOf(tile.elements);
-  const int64_t at_once = ChannelsAtOnce(tile.elements, tile.lanes);
-  const int64_t taps = p.kernel_h * p.kernel_w;
-  const int64_t padded = RoundUp(taps, group);
+  const int64_t at_once = ChannelsAtOnce(tile.lanes);
+  const int64_t quads = QuadsOf(p);
+  const int64_t block = BlockWeights(p, tile.parts, at_once);
   qconv::Prepared prepared;
-  prepared.weights.assign(static_cast<size_t>(RoundUp(p.cout, at_once) * padded), 0);
+  prepared.weights.assign(static_cast<size_t>(CeilDiv(p.cout, at_once) * block), 0);
   prepared.Resize(p.cout);
-  // Registers of 128 bits are interleaved by themselves: of `span` successive channels, each vector takes 4.
-  constexpr int64_t kSmallLanes = 4;
-  const int64_t span = kSmallLanes * group;
   for (int64_t o = 0; o < p.cout; ++o) {
+    // Registers of 128 bits are interleaved by themselves: of 16 successive channels, each vector takes 4.
     const int64_t c = o % at_once;
-    const int64_t vector = c % span / kSmallLanes;
-    const int64_t lane = c / span * kSmallLanes + c % kSmallLanes;
-    int8_t* block = prepared.weights.data() + o / at_once * at_once * padded;
+    const int64_t vector = c % 16 / 4;
+    const int64_t lane = c / 16 * 4 + c % 4;
+    int8_t* of_block = prepared.weights.data() + o / at_once * block;
     uint32_t sum = 0;
-    for (int64_t tap = 0; tap < taps; ++tap) {
-      const int8_t weight = weights.At(o, tap / p.kernel_w, tap % p.kernel_w, 0);
-      sum += static_cast<uint32_t>(int32_t{weight});
-      block[((tap / group * group + vector) * tile.lanes + lane) * group + tap % group] = weight;
+    for (int64_t x = 0; x < p.kernel_w; ++x) {
+      for (int64_t q = 0; q < quads; ++q) {
+        int8_t* to = of_block + (((x * quads + q) * 4 + vector) * tile.lanes + lane) * 4;
+        int8_t* rest_to = to + block / tile.parts;
+        for (int64_t i = 0; i < 4; i += 2) {
+          const auto at = [&](int64_t y) { return y < p.kernel_h ? int{weights.At(o, y, x, 0)} : 0; };
+          Pair pair{at(RowOfQuad(quads, q, i)), at(RowOfQuad(quads, q, i + 1))};
+          sum += static_cast<uint32_t>(pair.first + pair.second);
+          if (tile.parts == 2) {
+            Pair rest{0, 0};
+            SplitPair(&pair, &rest);
+            rest_to[i] = static_cast<int8_t>(rest.first);
+            rest_to[i + 1] = static_cast<int8_t>(rest.second);
+          }
+          to[i] = static_cast<int8_t>(pair.first);
+          to[i + 1] = static_cast<int8_t>(pair.second);
+        }
+      }
     }
-    prepared.SetChannel(weights, o, taps, sum, p.input_zero + qconv::ShiftOf(tile.elements, p.input),
-                        fixed_zero);
+    prepared.SetChannel(weights, o, p.kernel_h * p.kernel_w, sum,
+                        p.input_zero + qconv::ShiftOf(tile.elements, p.input), fixed_zero);
   }
   return prepared;
 }

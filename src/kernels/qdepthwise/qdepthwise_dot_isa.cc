@@ -1,170 +1,306 @@
 #include "kernels/qdepthwise/qdepthwise.h"
 
-#include "kernels/conv/taps.h"
 #include "kernels/qconv/finish.h"
+#include "kernels/qdepthwise/quads.h"
 
 namespace whet::kernels::WHET_ISA {
 namespace {
 
 using qconv::Params;
+using qdepthwise::kStrip;
 
-// The channels that a vector holds of each tap of a group; kDotGroup vectors of sums.
-constexpr int kAtOnce = kDotGroup * kLanes;
+// Channels computed at once; each quad of their taps fills four vectors, of which every one holds four
+// channels of each 16.
+constexpr int kAtOnce = kVectorBytes;
+constexpr int64_t kQuadBytes = 4 * kVectorBytes;
 
-using VectorOfBytes = uint8_t __attribute__((vector_size(kVectorBytes)));
-
-// Within each 128 bits: the elements of a and b in turn, of the lower and of the upper halves.
-WHET_INLINE I32 UnpackLow16(I32 a, I32 b) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<I32>(
-      _mm512_unpacklo_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<I32>(
-      _mm256_unpacklo_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+constexpr int kParts = 2;
 #else
-  using Halves = int16_t __attribute__((vector_size(16)));
-  const auto x = reinterpret_cast<Halves>(a), y = reinterpret_cast<Halves>(b);
-  return reinterpret_cast<I32>(__builtin_shufflevector(x, y, 0, 8, 1, 9, 2, 10, 3, 11));
+constexpr int kParts = 1;
 #endif
-}
-WHET_INLINE I32 UnpackHigh16(I32 a, I32 b) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<I32>(
-      _mm512_unpackhi_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<I32>(
-      _mm256_unpackhi_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
+#if defined(__ARM_FEATURE_DOTPROD)
+constexpr bool kSignedElements = true;
 #else
-  using Halves = int16_t __attribute__((vector_size(16)));
-  const auto x = reinterpret_cast<Halves>(a), y = reinterpret_cast<Halves>(b);
-  return reinterpret_cast<I32>(__builtin_shufflevector(x, y, 4, 12, 5, 13, 6, 14, 7, 15));
-#endif
-}
-#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
-WHET_INLINE I32 UnpackLow8(I32 a, I32 b) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<I32>(
-      _mm512_unpacklo_epi8(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-#else
-  using Bytes16 = int8_t __attribute__((vector_size(16)));
-  const auto x = reinterpret_cast<Bytes16>(a), y = reinterpret_cast<Bytes16>(b);
-  return reinterpret_cast<I32>(
-      __builtin_shufflevector(x, y, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-#endif
-}
-WHET_INLINE I32 UnpackHigh8(I32 a, I32 b) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<I32>(
-      _mm512_unpackhi_epi8(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-#else
-  using Bytes16 = int8_t __attribute__((vector_size(16)));
-  const auto x = reinterpret_cast<Bytes16>(a), y = reinterpret_cast<Bytes16>(b);
-  return reinterpret_cast<I32>(
-      __builtin_shufflevector(x, y, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31));
-#endif
-}
+constexpr bool kSignedElements = false;
 #endif
 
-// The elements of kAtOnce channels under a group of taps, as the lanes of kDotGroup vectors.
-struct Groups {
-  I32 v[kDotGroup];
+WHET_INLINE I32 LoadBytes(const uint8_t* p) {
+  I32 v;
+  std::memcpy(&v, p, sizeof(v));
+  return v;
+}
+
+// The order that sums are in: a register of 128 bits holds the channels 4 v to 4 v + 3 of its 16.
+WHET_INLINE I32 LoadInTurn(const int32_t* from, int v) {
+  I32 result;
+  for (int part = 0; part < kVectorBytes / 16; ++part) {
+    std::memcpy(reinterpret_cast<char*>(&result) + 16 * part, from + part * 16 + 4 * v, 16);
+  }
+  return result;
+}
+WHET_INLINE void StoreInTurn(int32_t* to, int v, I32 sums) {
+  for (int part = 0; part < kVectorBytes / 16; ++part) {
+    std::memcpy(to + part * 16 + 4 * v, reinterpret_cast<const char*>(&sums) + 16 * part, 16);
+  }
+}
+
+// What a chunk of channels has in common.
+struct Chunk {
+  const Params* params;
+  int64_t channel;
+  const int8_t* weights;
+  bool has_rest;       // the second part of the weights is not all 0
+  int64_t part_bytes;  // from the first part to the second
+  int64_t quads;
+  I32 offset[4];  // complete; these in the order of the sums
+  F32 multiplier[4];
 };
 
-template <bool kSigned>
-WHET_INLINE Groups LoadGroups(const uint8_t* const* taps, int64_t step, int64_t channel) {
-  Groups groups;
-#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
-  constexpr bool kFlip = kSigned == (kElements == qconv::Elements::kUnsigned);
-  I32 x[4];
+// Four pixels' bytes to a quad for each of kAtOnce channels.
+template <bool kFlip>
+WHET_INLINE void InterleaveOne(const uint8_t* const (&taps)[kQuad], uint8_t* to) {
+  I32 x[kQuad];
 #pragma GCC unroll 4
-  for (int t = 0; t < 4; ++t) {
-    VectorOfBytes bytes;
-    std::memcpy(&bytes, taps[t * step] + channel, sizeof(bytes));
-    if constexpr (kFlip) bytes ^= VectorOfBytes{} + 0x80;
-    x[t] = reinterpret_cast<I32>(bytes);
+  for (int i = 0; i < kQuad; ++i) {
+    x[i] = LoadBytes(taps[i]);
+    if constexpr (kFlip) x[i] ^= Set1(static_cast<int32_t>(0x80808080));
   }
   const I32 low01 = UnpackLow8(x[0], x[1]), high01 = UnpackHigh8(x[0], x[1]);
   const I32 low23 = UnpackLow8(x[2], x[3]), high23 = UnpackHigh8(x[2], x[3]);
-  groups.v[0] = UnpackLow16(low01, low23);
-  groups.v[1] = UnpackHigh16(low01, low23);
-  groups.v[2] = UnpackLow16(high01, high23);
-  groups.v[3] = UnpackHigh16(high01, high23);
-#else
-  const uint8_t* first = taps[0] + channel;
-  const uint8_t* second = taps[step] + channel;
-  const I32 a = kSigned ? LoadSignedPairs(first) : LoadUnsignedPairs(first);
-  const I32 b = kSigned ? LoadSignedPairs(second) : LoadUnsignedPairs(second);
-  groups.v[0] = UnpackLow16(a, b);
-  groups.v[1] = UnpackHigh16(a, b);
-#endif
-  return groups;
+  auto* lanes = reinterpret_cast<int32_t*>(to);
+  StoreI32(lanes, UnpackLow16(low01, low23));
+  StoreI32(lanes + kLanes, UnpackHigh16(low01, low23));
+  StoreI32(lanes + 2 * kLanes, UnpackLow16(high01, high23));
+  StoreI32(lanes + 3 * kLanes, UnpackHigh16(high01, high23));
 }
 
-// The sums' lanes in the order of the channels.
-WHET_INLINE void StoreInOrder(const I32 (&sums)[kDotGroup], int32_t* to) {
-  constexpr int kParts = kLanes / 4;  // registers of 128 bits
-#pragma GCC unroll 4
-  for (int v = 0; v < kDotGroup; ++v) {
-    if constexpr (kParts == 1) {
-      StoreI32(to + v * kLanes, sums[v]);
-    } else {
-#pragma GCC unroll 4
-      for (int part = 0; part < kParts; ++part) {
-        using Part = int32_t __attribute__((vector_size(16)));
-        Part four;
-        std::memcpy(&four, reinterpret_cast<const char*>(&sums[v]) + 16 * part, sizeof(four));
-        std::memcpy(to + (part * kDotGroup + v) * 4, &four, sizeof(four));
-      }
+// Interleaves the columns [x0, x0 + columns) of the input, of one row of output pixels.
+template <bool kFlip>
+void Interleave(const Chunk& chunk, const uint8_t* image, int64_t y0, int64_t x0, int64_t columns,
+                const uint8_t* padding, uint8_t* to) {
+  const Params& p = *chunk.params;
+  const int64_t column_bytes = chunk.quads * kQuadBytes;
+  // Columns [begin, end) are inside.
+  const int64_t begin = x0 >= 0 ? 0 : -x0 < columns ? -x0 : columns;
+  const int64_t left = p.in_w - x0;
+  const int64_t end = left < begin ? begin : left < columns ? left : columns;
+  for (int64_t q = 0; q < chunk.quads; ++q, to += kQuadBytes) {
+    const uint8_t* outside[kQuad];
+    const uint8_t* taps[kQuad];
+    int64_t steps[kQuad];
+    for (int64_t i = 0; i < kQuad; ++i) {
+      const int64_t ky = qdepthwise::RowOfQuad(chunk.quads, q, i);
+      const int64_t y = y0 + ky * p.dilation_h;
+      const bool inside = ky < p.kernel_h && y >= 0 && y < p.in_h && begin < end;
+      outside[i] = padding + chunk.channel;
+      taps[i] = inside ? image + (y * p.in_w + x0 + begin) * p.in_stride + chunk.channel : outside[i];
+      steps[i] = inside ? p.in_stride : 0;
     }
+    for (int64_t x = 0; x < begin; ++x) InterleaveOne<kFlip>(outside, to + x * column_bytes);
+    for (int64_t x = begin; x < end; ++x) {
+      InterleaveOne<kFlip>(taps, to + x * column_bytes);
+#pragma GCC unroll 4
+      for (int i = 0; i < kQuad; ++i) taps[i] += steps[i];
+    }
+    for (int64_t x = end; x < columns; ++x) InterleaveOne<kFlip>(outside, to + x * column_bytes);
   }
 }
 
-struct TileArgs {
-  const uint8_t* const* list;  // [tap][pixel]
-  int64_t pixels;
-  int64_t taps;
-  int64_t groups;
-  int64_t channel;
-  const int8_t* weights;       // of the channels at once
-  const int32_t* weight_zero;  // at the channel, or null
-  int32_t* sums;               // [pixel][kAtOnce]
+WHET_INLINE void AddQuad(const uint8_t* x, const int8_t* w, I32 (&sums)[4]) {
+#pragma GCC unroll 4
+  for (int v = 0; v < 4; ++v) {
+    const I32 weights = LoadBytes(reinterpret_cast<const uint8_t*>(w) + v * kVectorBytes);
+    sums[v] = DotQuads(sums[v], LoadBytes(x + v * kVectorBytes), weights);
+  }
+}
+
+// How the taps of an output pixel lie. kColumns: of a kernel with one quad a column, or 0 for any.
+template <int kColumns>
+struct Taps {
+  explicit Taps(const Chunk& chunk)
+      : step(chunk.params->dilation_w * chunk.quads * kQuadBytes),
+        weights(chunk.weights),
+        part_bytes(chunk.part_bytes),
+        columns(chunk.params->kernel_w),
+        quads(chunk.quads) {}
+  int64_t step;
+  const int8_t* weights;
+  int64_t part_bytes;
+  int64_t columns;
+  int64_t quads;
+
+  // Adds the products of the output pixel whose first column of quads is at x.
+  template <bool kRest>
+  WHET_INLINE void Add(const Taps& taps, const uint8_t* x, I32 (&sums)[4]) {
+    const int8_t* w = taps.weights;
+    if constexpr (kColumns > 0) {
+#pragma GCC unroll 8
+      for (int kx = 0; kx < kColumns; ++kx) {
+        AddQuad(x + kx * taps.step, w + kx * kQuadBytes, sums);
+        if constexpr (kRest) AddQuad(x + kx * taps.step, w + taps.part_bytes + kx * kQuadBytes, sums);
+      }
+    } else {
+      for (int64_t kx = 0; kx < taps.columns; ++kx, x += taps.step) {
+        for (int64_t q = 0; q < taps.quads; ++q, w += kQuadBytes) {
+          AddQuad(x + q * kQuadBytes, w, sums);
+          if constexpr (kRest) AddQuad(x + q * kQuadBytes, w + taps.part_bytes, sums);
+        }
+      }
+    }
+  }
 };
 
-template <bool kSigned, bool kWeightZero>
-void DepthwiseTile(const TileArgs& shared_args, int64_t channels) {
-  const TileArgs args = shared_args;
-  // The sums of the inputs themselves; not of what stands in for the taps that fill the last group up.
-  constexpr int32_t kOnes = kDotGroup == 4 ? 0x01010101 : 0x00010001;
-  constexpr int64_t kElementBits = 32 / kDotGroup;
-  const I32 ones = Set1(kOnes);
-  const I32 last_ones =
-      Set1(static_cast<int32_t>(kOnes >> (kElementBits * (args.groups * kDotGroup - args.taps))));
-  for (int64_t i = 0; i < args.pixels; ++i) {
-    I32 sums[kDotGroup] = {};
-    I32 inputs[kDotGroup] = {};
-    const int8_t* w = args.weights;
-    const uint8_t* const* taps = args.list + i;
-    for (int64_t g = 0; g < args.groups; ++g) {
-      const Groups x = LoadGroups<kSigned>(taps, args.pixels, args.channel);
-#pragma GCC unroll 4
-      for (int v = 0; v < kDotGroup; ++v) {
-        sums[v] = Dot(sums[v], x.v[v], LoadColumns(w + v * kLanes * kDotGroup));
-        if constexpr (kWeightZero) inputs[v] = Dot(inputs[v], x.v[v], g + 1 < args.groups ? ones : last_ones);
+// The sums of a strip, in the order of the channels, for FinishTile.
+template <bool kRest>
+void SumStrip(const Chunk& chunk, const uint8_t* quads, int64_t pixels, int32_t* sums) {
+  const Taps<0> taps(chunk);
+  const int64_t step = chunk.params->stride_w * chunk.quads * kQuadBytes;
+  for (int64_t i = 0; i < pixels; ++i, quads += step, sums += kAtOnce) {
+    I32 acc[4] = {};
+    Taps<0>::Add<kRest>(taps, quads, acc);
+    for (int v = 0; v < 4; ++v) StoreInTurn(sums, v, acc[v]);
+  }
+}
+
+// Of weights with zero points: takes the zero point times the sum of the inputs off.
+void TakeZerosOff(const Chunk& chunk, const uint8_t* quads, int64_t pixels, const int32_t* weight_zero,
+                  int64_t channels, int32_t* sums) {
+  const Params& p = *chunk.params;
+  for (int64_t i = 0; i < pixels; ++i, sums += kAtOnce) {
+    I32 inputs[4] = {};
+    for (int64_t kx = 0; kx < p.kernel_w; ++kx) {
+      for (int64_t q = 0; q < chunk.quads; ++q) {
+        // Not of what stands in for taps that there are not.
+        int32_t ones = 0;
+        for (int64_t e = 0; e < kQuad; ++e) {
+          if (qdepthwise::RowOfQuad(chunk.quads, q, e) < p.kernel_h) ones |= 1 << (8 * e);
+        }
+        const uint8_t* x = quads + ((i * p.stride_w + kx * p.dilation_w) * chunk.quads + q) * kQuadBytes;
+        for (int v = 0; v < 4; ++v)
+          inputs[v] = DotQuads(inputs[v], LoadBytes(x + v * kVectorBytes), Set1(ones));
       }
-      w += kDotGroup * kLanes * kDotGroup;
-      taps += kDotGroup * args.pixels;
     }
-    int32_t* to = args.sums + i * kAtOnce;
-    StoreInOrder(sums, to);
-    if constexpr (kWeightZero) {
-      int32_t input_sums[kAtOnce];
-      StoreInOrder(inputs, input_sums);
-      for (int64_t c = 0; c < channels; ++c) to[c] -= input_sums[c] * args.weight_zero[c];
+    int32_t in_turn[kAtOnce];
+    for (int v = 0; v < 4; ++v) StoreInTurn(in_turn, v, inputs[v]);
+    for (int64_t c = 0; c < channels; ++c) sums[c] -= in_turn[c] * weight_zero[c];
+  }
+}
+
+#if defined(__AVX2__)
+// The outputs of a strip of all channels that are computed at once, without a way through memory.
+template <typename T, bool kRest, int kColumns>
+void QuantizeStrip(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output) {
+  const Params& p = *chunk.params;
+  const PackedSteps<T> steps(p.output_zero, p.low, p.high);
+  const Taps<kColumns> taps(chunk);
+  const I32 offset[4] = {chunk.offset[0], chunk.offset[1], chunk.offset[2], chunk.offset[3]};
+  const F32 multiplier[4] = {chunk.multiplier[0], chunk.multiplier[1], chunk.multiplier[2],
+                             chunk.multiplier[3]};
+  const int64_t step = p.stride_w * chunk.quads * kQuadBytes, out_step = p.out_stride;
+  for (int64_t i = 0; i < pixels; ++i, quads += step, output += out_step) {
+    I32 sums[4] = {offset[0], offset[1], offset[2], offset[3]};
+    Taps<kColumns>::template Add<kRest>(taps, quads, sums);
+    const Wide bytes = PackedSteps<T>::Pack(
+        steps, ConvertToF32(sums[0]) * multiplier[0], ConvertToF32(sums[1]) * multiplier[1],
+        ConvertToF32(sums[2]) * multiplier[2], ConvertToF32(sums[3]) * multiplier[3]);
+    std::memcpy(output, &bytes, sizeof(bytes));
+  }
+}
+
+// The same for kernels of 3 columns of one quad without dilation, two pixels at once, which share what they
+// load.
+template <typename T, bool kRest, int kStride>
+void QuantizePairs(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output) {
+  constexpr int kColumns = 3;
+  if (pixels < 2) return QuantizeStrip<T, kRest, kColumns>(chunk, quads, pixels, output);
+  const Params& p = *chunk.params;
+  const PackedSteps<T> steps(p.output_zero, p.low, p.high);
+  const int64_t out_step = p.out_stride, part_bytes = chunk.part_bytes;
+  const int8_t* weights = chunk.weights;
+  for (int64_t i = 0; i < pixels; i += 2) {
+    // Of an odd number, the last but one is done again.
+    const int64_t first = i + 2 <= pixels ? i : pixels - 2;
+    const uint8_t* x = quads + first * kStride * kQuadBytes;
+    F32 scaled[2][4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      I32 sums[2] = {chunk.offset[v], chunk.offset[v]};
+#pragma GCC unroll 2
+      for (int part = 0; part < (kRest ? 2 : 1); ++part) {
+        I32 w[kColumns];
+#pragma GCC unroll 3
+        for (int kx = 0; kx < kColumns; ++kx) {
+          w[kx] = LoadBytes(reinterpret_cast<const uint8_t*>(weights) + part * part_bytes + kx * kQuadBytes +
+                            v * kVectorBytes);
+          WHET_KEEP_IN_REGISTER(w[kx]);
+        }
+#pragma GCC unroll 5
+        for (int column = 0; column < kColumns + kStride; ++column) {
+          const I32 quad = LoadBytes(x + column * kQuadBytes + v * kVectorBytes);
+          if (column < kColumns) sums[0] = DotQuads(sums[0], quad, w[column]);
+          if (column >= kStride) sums[1] = DotQuads(sums[1], quad, w[column - kStride]);
+        }
+      }
+      scaled[0][v] = ConvertToF32(sums[0]) * chunk.multiplier[v];
+      scaled[1][v] = ConvertToF32(sums[1]) * chunk.multiplier[v];
+    }
+#pragma GCC unroll 2
+    for (int k = 0; k < 2; ++k) {
+      const Wide bytes = PackedSteps<T>::Pack(steps, scaled[k][0], scaled[k][1], scaled[k][2], scaled[k][3]);
+      std::memcpy(output + (first + k) * out_step, &bytes, sizeof(bytes));
     }
   }
 }
 
-using TileFn = void (*)(const TileArgs& args, int64_t channels);
+using QuantizeStripFn = void (*)(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output);
+
+template <typename T, bool kRest>
+QuantizeStripFn QuantizeStripOf(const Params& p) {
+  if (p.kernel_h > 4 || p.kernel_w != 3) return QuantizeStrip<T, kRest, 0>;
+  if (p.dilation_w == 1 && p.stride_w == 1) return QuantizePairs<T, kRest, 1>;
+  if (p.dilation_w == 1 && p.stride_w == 2) return QuantizePairs<T, kRest, 2>;
+  return QuantizeStrip<T, kRest, 3>;
+}
+
+// Null if the outputs have to be finished otherwise.
+QuantizeStripFn FindQuantizeStrip(const Chunk& chunk) {
+  const Params& p = *chunk.params;
+  if (p.output == DType::kU8) {
+    return chunk.has_rest ? QuantizeStripOf<uint8_t, true>(p) : QuantizeStripOf<uint8_t, false>(p);
+  }
+  if (p.output == DType::kI8) {
+    return chunk.has_rest ? QuantizeStripOf<int8_t, true>(p) : QuantizeStripOf<int8_t, false>(p);
+  }
+  return nullptr;
+}
+
+void PutInTurn(const Finish& f, Chunk* chunk) {
+  for (int v = 0; v < 4; ++v) {
+    chunk->offset[v] = LoadInTurn(f.offset, v);
+    if (f.weight_sums != nullptr) chunk->offset[v] -= LoadInTurn(f.weight_sums, v) * f.input_zero;
+    chunk->multiplier[v] = AsF32(LoadInTurn(reinterpret_cast<const int32_t*>(f.multiplier), v));
+  }
+}
+#else
+using QuantizeStripFn = void (*)(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output);
+QuantizeStripFn FindQuantizeStrip(const Chunk&) { return nullptr; }
+void PutInTurn(const Finish&, Chunk*) {}
+#endif
+
+// Whether the second part of the weights has anything in it.
+bool HasRest(const Chunk& chunk) {
+  if constexpr (kParts == 1) return false;
+  I32 any{};
+  for (int64_t at = 0; at < chunk.part_bytes; at += kVectorBytes) {
+    any |= LoadBytes(reinterpret_cast<const uint8_t*>(chunk.weights) + chunk.part_bytes + at);
+  }
+  int32_t lanes[kLanes];
+  StoreI32(lanes, any);
+  int32_t all = 0;
+  for (int32_t lane : lanes) all |= lane;
+  return all != 0;
+}
 
 }  // namespace
 
@@ -178,28 +314,24 @@ void QDepthwise(const Args& args, int64_t begin, int64_t end) {
   const auto* bias = static_cast<const float*>(args.operands[6]);
   const auto* weight_sums = static_cast<const int32_t*>(args.operands[8]);
   const bool is_signed = p.input == DType::kI8;
+  const bool flips = is_signed != kSignedElements;
   const int32_t input_zero = InputZeroOf(p, args.operands[7]);
 
-  const qdepthwise::ScratchLayout layout = qdepthwise::LayOutScratch(p, kElements, kLanes);
+  const qdepthwise::ScratchLayout layout = qdepthwise::LayOutScratch(p, kLanes);
   auto* scratch = static_cast<uint8_t*>(args.scratch);
-  auto* list = reinterpret_cast<const uint8_t**>(scratch + layout.list);
   auto* padding = scratch + layout.padding;
+  auto* quads = scratch + layout.quads;
   auto* sums = reinterpret_cast<int32_t*>(scratch + layout.sums);
   std::memset(padding, input_zero & 0xff, static_cast<size_t>(p.cin));
 
-  const TileFn tile_fn =
-      is_signed ? (weight_zero != nullptr ? DepthwiseTile<true, true> : DepthwiseTile<true, false>)
-                : (weight_zero != nullptr ? DepthwiseTile<false, true> : DepthwiseTile<false, false>);
-  const int64_t pixels = p.batch * p.out_h * p.out_w;
-  const int64_t m_blocks = (pixels + p.m_block - 1) / p.m_block;
-  const int64_t taps = p.kernel_h * p.kernel_w;
-  TileArgs tile;
-  tile.list = list;
-  tile.taps = taps;
-  tile.groups = layout.taps / kDotGroup;
-  tile.sums = sums;
+  const int64_t rows = p.batch * p.out_h;
+  const int64_t m_blocks = (rows + p.m_block - 1) / p.m_block;
+  Chunk chunk{};
+  chunk.params = &p;
+  chunk.quads = qdepthwise::QuadsOf(p);
+  chunk.part_bytes = p.kernel_w * chunk.quads * kQuadBytes;
   Finish finish{};
-  finish.input_zero = input_zero + ShiftOf(is_signed);
+  finish.input_zero = input_zero + (flips ? (is_signed ? 128 : -128) : 0);
   finish.input_scale = static_cast<const float*>(args.operands[9]);
   finish.sums = sums;
   finish.sums_stride = kAtOnce;
@@ -207,28 +339,39 @@ void QDepthwise(const Args& args, int64_t begin, int64_t end) {
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t n0 = unit / m_blocks * p.n_block;
     const int64_t n1 = n0 + p.n_block < p.cout ? n0 + p.n_block : p.cout;
-    const int64_t m0 = unit % m_blocks * p.m_block;
-    const int64_t m1 = m0 + p.m_block < pixels ? m0 + p.m_block : pixels;
-    for (int64_t i = m0; i < m1; i += p.m_tile) {
-      const int64_t count = m1 - i < p.m_tile ? m1 - i : p.m_tile;
-      const Pixel first = Pixel::At(p, i);
-      if (!FillInside(p, input, list, first, count, p.kernel_w)) {
-        FillTaps<uint8_t>(p, input, padding, list, first, count);
-      }
-      // Their weights are 0.
-      for (int64_t slot = taps * count; slot < layout.taps * count; ++slot) list[slot] = padding;
-      tile.pixels = finish.rows = count;
-      for (int64_t channel = n0; channel < n1; channel += kAtOnce) {
-        finish.columns = n1 - channel < kAtOnce ? n1 - channel : kAtOnce;
-        tile.channel = channel;
-        tile.weights = weights + channel * layout.taps;
-        tile.weight_zero = weight_zero != nullptr ? weight_zero + channel : nullptr;
-        tile_fn(tile, finish.columns);
-        finish.offset = offset + channel;
-        finish.multiplier = multiplier != nullptr ? multiplier + channel : nullptr;
-        finish.bias = bias != nullptr ? bias + channel : nullptr;
-        finish.weight_sums = weight_sums != nullptr ? weight_sums + channel : nullptr;
-        FinishTile(finish, p, args.operands[0], i * p.out_stride + channel);
+    const int64_t row0 = unit % m_blocks * p.m_block;
+    const int64_t row1 = row0 + p.m_block < rows ? row0 + p.m_block : rows;
+    for (int64_t channel = n0; channel < n1; channel += kAtOnce) {
+      chunk.channel = channel;
+      chunk.weights = weights + channel / kAtOnce * kParts * chunk.part_bytes;
+      chunk.has_rest = HasRest(chunk);
+      finish.columns = n1 - channel < kAtOnce ? n1 - channel : kAtOnce;
+      finish.offset = offset + channel;
+      finish.multiplier = multiplier != nullptr ? multiplier + channel : nullptr;
+      finish.bias = bias != nullptr ? bias + channel : nullptr;
+      finish.weight_sums = weight_sums != nullptr ? weight_sums + channel : nullptr;
+      QuantizeStripFn quantize = nullptr;
+      if (finish.columns == kAtOnce && weight_zero == nullptr) quantize = FindQuantizeStrip(chunk);
+      if (quantize != nullptr) PutInTurn(finish, &chunk);
+      for (int64_t row = row0; row < row1; ++row) {
+        const uint8_t* image = input + row / p.out_h * p.in_h * p.in_w * p.in_stride;
+        const int64_t y0 = row % p.out_h * p.stride_h - p.pad_top;
+        for (int64_t ox = 0; ox < p.out_w; ox += kStrip) {
+          const int64_t pixels = p.out_w - ox < kStrip ? p.out_w - ox : kStrip;
+          const int64_t columns = (pixels - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
+          const int64_t x0 = ox * p.stride_w - p.pad_left;
+          (flips ? Interleave<true> : Interleave<false>)(chunk, image, y0, x0, columns, padding, quads);
+          const int64_t at = (row * p.out_w + ox) * p.out_stride + channel;
+          if (quantize != nullptr) {
+            quantize(chunk, quads, pixels, static_cast<uint8_t*>(args.operands[0]) + at);
+            continue;
+          }
+          finish.rows = pixels;
+          (chunk.has_rest ? SumStrip<true> : SumStrip<false>)(chunk, quads, pixels, sums);
+          if (weight_zero != nullptr)
+            TakeZerosOff(chunk, quads, pixels, weight_zero + channel, finish.columns, sums);
+          FinishTile(finish, p, args.operands[0], at);
+        }
       }
     }
   }
