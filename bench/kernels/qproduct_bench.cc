@@ -4,6 +4,7 @@
 
 #include "kernels/qconv/qconv.h"
 #include "kernels/qdepthwise/qdepthwise.h"
+#include "kernels/qwinograd/qwinograd.h"
 #include "measure.h"
 
 namespace whet::bench {
@@ -11,6 +12,7 @@ namespace {
 
 namespace qconv = kernels::qconv;
 namespace qdepthwise = kernels::qdepthwise;
+namespace qwinograd = kernels::qwinograd;
 
 struct Shape {
   const char* name;
@@ -26,6 +28,13 @@ constexpr Shape kProducts[] = {
     {"mlsd_160_64_64_3x3", 160, 160, 64, 64, 3, 1},      {"mnv2_112_32_16_1x1", 112, 112, 32, 16, 1, 1},
     {"mnv2_112_16_96_1x1", 112, 112, 16, 96, 1, 1},      {"mnv2_56_24_144_1x1", 56, 56, 24, 144, 1, 1},
     {"mnv2_14_384_64_1x1", 14, 14, 384, 64, 1, 1},       {"mnv2_7_320_1280_1x1", 7, 7, 320, 1280, 1, 1},
+};
+
+constexpr Shape kWinograd[] = {
+    {"r50_56_64_64_3x3", 56, 56, 64, 64, 3, 1},
+    {"r50_14_256_256_3x3", 14, 14, 256, 256, 3, 1},
+    {"mlsd_160_64_64_3x3", 160, 160, 64, 64, 3, 1},
+    {"80_16_16_3x3", 80, 80, 16, 16, 3, 1},
 };
 
 constexpr Shape kDepthwise[] = {
@@ -102,6 +111,12 @@ void Register(std::span<const FamilyRow> rows, std::span<const Shape> shapes, bo
         return qconv::Choose(row, p, choice);
       },
       qconv::Prepare);
+  Register(
+      qwinograd::Rows(), kWinograd, false,
+      [](const qconv::TileRow& row, qconv::Params* p, kernels::Choice* choice) {
+        return qwinograd::Choose(row, p, choice);
+      },
+      qwinograd::Prepare);
   Register(
       qdepthwise::Rows(), kDepthwise, true,
       [](const qdepthwise::DepthwiseRow& row, qconv::Params* p, kernels::Choice* choice) {

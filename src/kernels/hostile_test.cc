@@ -19,6 +19,7 @@
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
 #include "kernels/quantized/table.h"
+#include "kernels/qwinograd/qwinograd.h"
 #include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
 #include "kernels/recurrent/pack.h"
@@ -171,6 +172,33 @@ TEST(HostileParams, IntegerProducts) {
                            {2 * 9 * 19, static_cast<uint64_t>(2 * 36 * p.cin), prepared.weights.size(), 76,
                             76, 76, 0, 1, 76, 0}),
                 1);
+    }
+  }
+}
+
+TEST(HostileParams, Winograd) {
+  for (Isa isa : RunnableIsas()) {
+    qconv::Params p;
+    p.batch = 2;
+    p.in_h = p.in_w = p.out_h = p.out_w = 6;
+    p.cin = p.in_stride = 9;
+    p.cout = p.out_stride = 19;
+    p.kernel_h = p.kernel_w = 3;
+    p.pad_top = p.pad_left = 1;
+    p.input = DType::kU8;
+    p.output = DType::kI8;
+    p.low = -100;
+    p.high = 90;
+    for (const qwinograd::TileRow& row : qwinograd::Rows()) {
+      if (row.base.isa != isa) continue;
+      Choice choice;
+      ASSERT_TRUE(qwinograd::Choose(row, &p, &choice).ok());
+      const std::vector<int8_t> weights(19 * 9 * 9, 1);
+      const qconv::Weights given{weights.data(), DType::kI8, {9 * 9, 27, 9, 1}, nullptr, nullptr};
+      const qconv::Prepared prepared = qwinograd::Prepare(*choice.row, p, given, true);
+      EXPECT_GT(
+          RunDamaged(choice, p, {2 * 36 * 19, 2 * 36 * 9, prepared.weights.size(), 76, 76, 0, 0, 1, 76, 0}),
+          1);
     }
   }
 }

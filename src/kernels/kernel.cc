@@ -24,6 +24,7 @@
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
 #include "kernels/quantized/table.h"
+#include "kernels/qwinograd/qwinograd.h"
 #include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
 #include "kernels/reduce/arg_reduce.h"
@@ -69,6 +70,7 @@ constexpr Family kFamilies[] = {
     {qdepthwise::AppendRows},
     {quantize::AppendRows},
     {quantized_binary::AppendRows},
+    {qwinograd::AppendRows},
     {reduce::AppendRows},
     {resize::AppendRows},
     {resize_8bit::AppendRows},

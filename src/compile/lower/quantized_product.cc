@@ -1,10 +1,14 @@
 // QuantizedConv and QuantizedMatMul.
+#include <algorithm>
+#include <initializer_list>
+
 #include "base/requantize.h"
 #include "compile/lower/conv_geometry.h"
 #include "compile/lower/lower.h"
 #include "ir/op_def.h"
 #include "kernels/qconv/qconv.h"
 #include "kernels/qdepthwise/qdepthwise.h"
+#include "kernels/qwinograd/qwinograd.h"
 #include "ops/elements_common.h"
 #include "ops/quantize_common.h"
 #include "ops/quantized_product_common.h"
@@ -13,6 +17,8 @@ namespace whet {
 namespace {
 
 using namespace ops;  // the operands' names
+using kernels::qconv::Params;
+using kernels::qconv::Weights;
 
 // What the operators have in common beside x and w.
 struct Numbers {
@@ -45,7 +51,6 @@ bool CanLower(const Node& node) {
          (IsConstantOrAbsent(node.input(kProductXScale)) && IsConstantOrAbsent(node.input(kProductXZero)));
 }
 
-template <typename Params>
 void ReadNumbers(const Node& node, int64_t channels, Lowering& lowering, Params* params, Numbers* numbers) {
   const Value* x_scale = node.input(kProductXScale);
   const Value* w_scale = node.input(kProductWScale);
@@ -91,27 +96,53 @@ TensorId VectorOrNone(Lowering& lowering, DType dtype, const std::vector<T>& val
   return values.empty() ? kNoTensor : lowering.WeightsOf<T>(dtype, values);
 }
 
-// The step, once geometry and weights are known, by the family qconv or qdepthwise: its Choose and its
-// Prepare.
-template <typename ChooseFn, typename PrepareFn>
-Result<bool> AddProduct(const Node& node, kernels::qconv::Params params, const int64_t (&steps)[4],
-                        ChooseFn choose, PrepareFn prepare, Lowering& lowering) {
+// A kernel family that may take the step.
+struct Family {
+  Status (*choose)(Isa isa, const Weights& weights, Params* params, kernels::Choice* choice);
+  kernels::qconv::Prepared (*prepare)(const kernels::Row& row, const Params& params, const Weights& weights,
+                                      bool fixed_zero);
+};
+constexpr Family kConv = {[](Isa isa, const Weights&, Params* params, kernels::Choice* choice) {
+                            return kernels::qconv::Choose(isa, params, choice);
+                          },
+                          kernels::qconv::Prepare};
+constexpr Family kDepthwise = {[](Isa isa, const Weights&, Params* params, kernels::Choice* choice) {
+                                 return kernels::qdepthwise::Choose(isa, params, choice);
+                               },
+                               kernels::qdepthwise::Prepare};
+constexpr Family kWinograd = {[](Isa isa, const Weights& weights, Params* params, kernels::Choice* choice) {
+                                WHET_RETURN_IF_ERROR(kernels::qwinograd::Choose(isa, params, choice));
+                                if (!kernels::qwinograd::SumsFit(*params, weights))
+                                  return Error(Code::kUnsupported, "the sums may be too large");
+                                return OkStatus();
+                              },
+                              kernels::qwinograd::Prepare};
+
+// The step, once geometry and weights are known, by the first family that takes it.
+Result<bool> AddProduct(const Node& node, const Params& geometry, const int64_t (&steps)[4],
+                        std::initializer_list<Family> families, Lowering& lowering) {
   Numbers numbers;
+  Params read = geometry;
   const TensorId in = lowering.TensorOf(node.input(kProductX));
   const TensorId out = lowering.TensorOf(node.output());
-  params.in_stride = lowering.tensor(in).row_stride;
-  params.out_stride = lowering.tensor(out).row_stride;
-  ReadNumbers(node, params.groups * params.cout, lowering, &params, &numbers);
-  kernels::Choice choice{};
-  if (!choose(lowering.isa(), &params, &choice).ok()) return false;
+  read.in_stride = lowering.tensor(in).row_stride;
+  read.out_stride = lowering.tensor(out).row_stride;
+  ReadNumbers(node, read.groups * read.cout, lowering, &read, &numbers);
   const Value* w = node.input(kProductW);
-  const kernels::qconv::Weights weights{w->constant()->view().data,
-                                        w->type.dtype,
-                                        {steps[0], steps[1], steps[2], steps[3]},
-                                        numbers.weight_zero.empty() ? nullptr : numbers.weight_zero.data(),
-                                        numbers.bias};
+  const Weights weights{w->constant()->view().data,
+                        w->type.dtype,
+                        {steps[0], steps[1], steps[2], steps[3]},
+                        numbers.weight_zero.empty() ? nullptr : numbers.weight_zero.data(),
+                        numbers.bias};
+  Params params;
+  kernels::Choice choice{};
+  const auto* const family = std::find_if(families.begin(), families.end(), [&](const Family& f) {
+    params = read;
+    return f.choose(lowering.isa(), weights, &params, &choice).ok();
+  });
+  if (family == families.end()) return false;
   const bool fixed_zero = numbers.input_zero == kNoTensor;
-  const kernels::qconv::Prepared prepared = prepare(*choice.row, params, weights, fixed_zero);
+  const kernels::qconv::Prepared prepared = family->prepare(*choice.row, params, weights, fixed_zero);
   const TensorId packed = lowering.WeightsOf<int8_t>(DType::kI8, prepared.weights);
   const TensorId offset = lowering.WeightsOf<int32_t>(DType::kI32, prepared.offset);
   const TensorId multiplier = VectorOrNone(lowering, DType::kF32, numbers.multiplier);
@@ -125,39 +156,24 @@ Result<bool> AddProduct(const Node& node, kernels::qconv::Params params, const i
   return true;
 }
 
-Result<bool> AddConv(const Node& node, const kernels::qconv::Params& params, const int64_t (&steps)[4],
-                     Lowering& lowering) {
-  return AddProduct(
-      node, params, steps,
-      [](Isa isa, kernels::qconv::Params* p, kernels::Choice* choice) {
-        return kernels::qconv::Choose(isa, p, choice);
-      },
-      kernels::qconv::Prepare, lowering);
-}
-
 }  // namespace
 
 Result<bool> LowerQuantizedConv(const Node& node, Lowering& lowering) {
   ConvGeometry g;
   if (!CanLower(node) || !ReadConvGeometry(node, node.input(kProductW), &g)) return false;
-  kernels::qconv::Params params;
+  Params params;
   SetConvGeometry(g, &params);
   if (g.groups > 1 && g.groups == g.cin && g.cout == g.cin) {
     params.cin = params.cout = g.cout;
     const int64_t steps[4] = {params.kernel_h * params.kernel_w, params.kernel_w, 1, 0};
-    return AddProduct(
-        node, params, steps,
-        [](Isa isa, kernels::qconv::Params* p, kernels::Choice* choice) {
-          return kernels::qdepthwise::Choose(isa, p, choice);
-        },
-        kernels::qdepthwise::Prepare, lowering);
+    return AddProduct(node, params, steps, {kDepthwise}, lowering);
   }
   params.groups = g.groups;
   params.cin = g.cin / g.groups;
   params.cout = g.cout / g.groups;
   const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
                             params.cin, 1};
-  return AddConv(node, params, steps, lowering);
+  return AddProduct(node, params, steps, {kWinograd, kConv}, lowering);
 }
 
 Result<bool> LowerQuantizedMatMul(const Node& node, Lowering& lowering) {
@@ -165,13 +181,13 @@ Result<bool> LowerQuantizedMatMul(const Node& node, Lowering& lowering) {
   const Shape y = node.output()->type.ToShape();
   if (!CanLower(node) || x.elements() == 0 || y.elements() == 0) return false;
   const bool transposed = node.attributes.Int("transpose_b") != 0;
-  kernels::qconv::Params params;
+  Params params;
   params.in_h = params.out_h = 1;
   params.cin = x.back();
   params.cout = y.back();
   params.in_w = params.out_w = x.elements() / params.cin;
   const int64_t steps[4] = {transposed ? params.cin : 1, 0, 0, transposed ? 1 : params.cout};
-  return AddConv(node, params, steps, lowering);
+  return AddProduct(node, params, steps, {kConv}, lowering);
 }
 
 }  // namespace whet

@@ -4,6 +4,7 @@
 
 #include "base/requantize.h"
 #include "kernels/qdepthwise/qdepthwise.h"
+#include "kernels/qwinograd/qwinograd.h"
 #include "kernels/testing.h"
 
 namespace whet::kernels::qconv {
@@ -308,6 +309,86 @@ TEST(QConv, Geometries) {
       check(p);
     }
   }
+}
+
+void CheckWinograd(const TileRow& row, Params p, const Numbers& numbers = {}) {
+  CheckRow(
+      row, p, numbers,
+      [](const TileRow& r, Params* params, Choice* choice) { return qwinograd::Choose(r, params, choice); },
+      qwinograd::Prepare);
+}
+
+TEST(QWinograd, Geometries) {
+  for (const TileRow* row : RunnableOf(qwinograd::Rows())) {
+    for (DType input : kInputs) {
+      for (DType output : kOutputs) {
+        const auto check = [&](Params p) { CheckWinograd(*row, With(p, input, output)); };
+        for (int64_t size : {1, 2, 3, 4, 5, 8, 9}) check(Problem(1, size, 10 - size, 7, 5, 3, 3, 1, 1));
+        for (int64_t cin : {1, 2, 3, 15, 16, 17, 33, 64}) check(Problem(1, 7, 9, cin, 20, 3, 3, 1, 1));
+        for (int64_t cout : {1, 7, 8, 9, 16, 17, 31, 33, 70}) check(Problem(1, 6, 5, 10, cout, 3, 3, 1, 1));
+        check(Problem(3, 9, 6, 8, 12, 3, 3, 1, 1));      // tiles of several images side by side
+        check(Problem(1, 9, 11, 8, 12, 3, 3, 1, 0));     // no padding
+        check(Problem(1, 3, 3, 8, 12, 3, 3, 1, 5));      // more padding than image
+        check(Problem(1, 40, 41, 4, 8, 3, 3, 1, 1));     // several units
+        Params p = Problem(1, 6, 7, 36, 9, 3, 3, 1, 1);  // strided pixels
+        p.in_stride = 50;
+        p.out_stride = 21;
+        check(p);
+      }
+    }
+  }
+}
+
+TEST(QWinograd, TypesAndZeroPoints) {
+  for (const TileRow* row : RunnableOf(qwinograd::Rows())) {
+    for (DType input : kInputs) {
+      for (DType output : kOutputs) {
+        for (bool at_run_time : {false, true}) {
+          Numbers numbers;
+          numbers.runtime_zero = at_run_time;
+          numbers.runtime_scale = at_run_time && output == DType::kF32;
+          numbers.bias = output != DType::kI32;
+          CheckWinograd(*row, With(Problem(1, 6, 5, 12, 19, 3, 3, 1, 1), input, output), numbers);
+        }
+      }
+    }
+  }
+}
+
+// Of bytes at both ends of their range, as many as SumsFit lets through.
+TEST(QWinograd, Extremes) {
+  for (const TileRow* row : RunnableOf(qwinograd::Rows())) {
+    for (DType input : kInputs) {
+      for (int input_byte : {0x00, 0x7f, 0x80, 0xff, -1}) {
+        for (int weight_byte : {0x7f, 0x80, 0x81, -1}) {
+          Numbers numbers;
+          numbers.input_byte = input_byte;
+          numbers.weight_byte = weight_byte;
+          numbers.bias = false;
+          const int64_t cin = input == DType::kI8 ? 227 : 114;
+          const Params p = With(Problem(1, 5, 6, cin, 9, 3, 3, 1, 1), input, DType::kI32);
+          const std::vector<int8_t> weights(static_cast<size_t>(9 * 9 * cin),
+                                            static_cast<int8_t>(weight_byte < 0 ? 0x80 : weight_byte));
+          ASSERT_TRUE(qwinograd::SumsFit(
+              p, {weights.data(), DType::kI8, {9 * cin, 3 * cin, cin, 1}, nullptr, nullptr}));
+          CheckWinograd(*row, p, numbers);
+        }
+      }
+    }
+  }
+}
+
+TEST(QWinograd, SumsThatDoNotFit) {
+  const Params p = With(Problem(1, 5, 5, 115, 2, 3, 3, 1, 1), DType::kU8, DType::kU8);
+  std::vector<int8_t> weights(2 * 9 * 115, 1);
+  const qconv::Weights given{weights.data(), DType::kI8, {9 * 115, 3 * 115, 115, 1}, nullptr, nullptr};
+  EXPECT_TRUE(qwinograd::SumsFit(p, given));
+  std::fill(weights.begin() + 9 * 115, weights.end(), -128);
+  EXPECT_FALSE(qwinograd::SumsFit(p, given));
+  const int32_t zeros[] = {0, 3};
+  std::fill(weights.begin(), weights.end(), 1);
+  EXPECT_FALSE(
+      qwinograd::SumsFit(p, {weights.data(), DType::kI8, {9 * 115, 3 * 115, 115, 1}, zeros, nullptr}));
 }
 
 TEST(QConv, BoundsOfAnActivation) {
