@@ -138,6 +138,7 @@ class QuantizeCommand final : public Command {
     if (!built.ok()) return built.TakeStatus().At(model_);
 
     report.notes.insert(report.notes.begin(), quantizer->notes().begin(), quantizer->notes().end());
+    report.notes.insert(report.notes.end(), built->notes.begin(), built->notes.end());
     report.warnings = built->warnings;
     AddDataWarnings(quantizer->NeedsCalibration(), &report);
     WHET_RETURN_IF_ERROR(Save(*built->graph));
@@ -257,25 +258,32 @@ class QuantizeCommand final : public Command {
         ->check(CLI::Range(50.0, 100.0))
         ->capture_default_str()
         ->group("Calibration");
-    std::string steps;
+    AddSteps(app, "--without", true, &without_, "Leave out a step of accuracy recovery");
+    AddSteps(app, "--with", false, &with_, "Do a step of accuracy recovery that takes longer");
+  }
+
+  static void AddSteps(CLI::App& app, const char* flag, bool by_default, std::set<std::string>* chosen,
+                       const std::string& help) {
+    std::string names;
     for (const quantize::RecoveryStep& step : quantize::RecoverySteps()) {
-      steps += (steps.empty() ? "" : ", ") + std::string(step.name);
+      if (step.by_default != by_default) continue;
+      names += (names.empty() ? "" : "; ") + std::string(step.name) + " " + std::string(step.summary);
     }
     app.add_option_function<std::vector<std::string>>(
-           "--without",
-           [this](const std::vector<std::string>& names) {
-             for (const std::string& name : names) {
-               const auto is = [&](const quantize::RecoveryStep& step) { return step.name == name; };
-               if (!std::ranges::any_of(quantize::RecoverySteps(), is)) {
-                 throw CLI::ValidationError("--without", "there is no step '" + name + "'");
+           flag,
+           [flag, chosen](const std::vector<std::string>& texts) {
+             for (const std::string& name : texts) {
+               if (std::ranges::find(quantize::RecoverySteps(), name, &quantize::RecoveryStep::name) ==
+                   quantize::RecoverySteps().end()) {
+                 throw CLI::ValidationError(flag, "there is no step '" + name + "'");
                }
-               without_.insert(name);
+               chosen->insert(name);
              }
            },
-           "Leave out a step of accuracy recovery: " + steps + " (repeatable)")
+           help + ": " + names + " (repeatable)")
         ->type_name("STEP")
         ->allow_extra_args(false)
-        ->group("Calibration");
+        ->group("Accuracy recovery");
   }
 
   void DefineBound(CLI::App& app) {
@@ -322,6 +330,7 @@ class QuantizeCommand final : public Command {
     options.disabled_passes = engine_.disabled_passes;
     options.scheme = scheme_;
     options.calibration.progress = std::move(progress);
+    options.with = with_;
     options.without = without_;
     return options;
   }
@@ -396,6 +405,7 @@ class QuantizeCommand final : public Command {
   quantize::SchemeOptions scheme_;
   SampleArguments samples_;
   std::string calibration_;
+  std::set<std::string> with_;
   std::set<std::string> without_;
   QualityBound bound_{.max_drop = -1, .data = {}, .metric = {}, .split = {}, .output = {}, .limit = 0};
   bool keep_slow_ = false;

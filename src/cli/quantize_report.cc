@@ -114,18 +114,29 @@ std::string ReportText(const QuantizeReport& report, size_t worst) {
   } else {
     text += '\n';
   }
-  Table table({"layer", "operator", "scheme", "SQNR alone", "in sequence", "cosine", "range used", "clipped",
-               "float ms", "now ms"},
-              {3, 4, 5, 6, 7, 8, 9});
+  const bool recovered =
+      std::ranges::any_of(shown, [](const auto* layer) { return layer->what.rounding_gain > 0; });
+  std::vector<std::string> columns = {"layer",  "operator",   "scheme",  "SQNR alone", "in sequence",
+                                      "cosine", "range used", "clipped", "float ms",   "now ms"};
+  if (recovered) columns.emplace_back("recovered");
+  Table table(columns, {3, 4, 5, 6, 7, 8, 9, 10});
   for (const QuantizeReport::Layer* layer : shown) {
     const quantize::LayerError& error = *layer->error;
     const bool ranged = error.range_used > 0;
     const bool timed = layer->float_ms > 0 || layer->quantized_ms > 0;
-    table.Add({layer->what.node, layer->what.op, std::string(NameOf(layer->what.scheme)),
-               Decibels(error.isolated.Sqnr()), Decibels(error.accumulated.Sqnr()),
-               Format("%.5f", error.accumulated.Cosine()), ranged ? Percent(error.range_used) : "",
-               ranged ? Percent(error.clipped) : "", timed ? Format("%.3f", layer->float_ms) : "",
-               timed ? Format("%.3f", layer->quantized_ms) : ""});
+    std::vector<std::string> row = {layer->what.node,
+                                    layer->what.op,
+                                    std::string(NameOf(layer->what.scheme)),
+                                    Decibels(error.isolated.Sqnr()),
+                                    Decibels(error.accumulated.Sqnr()),
+                                    Format("%.5f", error.accumulated.Cosine()),
+                                    ranged ? Percent(error.range_used) : "",
+                                    ranged ? Percent(error.clipped) : "",
+                                    timed ? Format("%.3f", layer->float_ms) : "",
+                                    timed ? Format("%.3f", layer->quantized_ms) : ""};
+    const double gain = layer->what.rounding_gain;
+    if (recovered) row.push_back(gain > 0 ? Format("%.1f dB", gain) : "");
+    table.Add(row);
   }
   return text + table.ToString();
 }
@@ -166,6 +177,7 @@ ordered_json ReportJson(const QuantizeReport& report) {
     if (layer.what.weighted) {
       entry["float_bytes"] = layer.what.float_bytes;
       entry["bytes"] = layer.what.bytes;
+      if (layer.what.rounding_gain > 0) entry["rounding_gain_db"] = layer.what.rounding_gain;
     }
     if (layer.error) {
       entry["sqnr_isolated_db"] = Number(layer.error->isolated.Sqnr());

@@ -14,15 +14,17 @@
 #include "ir/graph.h"
 #include "quantize/assignment.h"
 #include "quantize/calibration.h"
+#include "quantize/recover_weights.h"
 #include "quantize/rewrite.h"
 #include "quantize/runner.h"
 
 namespace whet::quantize {
 
-// The steps of accuracy recovery, by which they are left out.
+// The steps of accuracy recovery, by the names under which they are left out or asked for.
 struct RecoveryStep {
   std::string_view name;
   std::string_view summary;
+  bool by_default = true;
 };
 std::span<const RecoveryStep> RecoverySteps();
 
@@ -31,7 +33,8 @@ struct QuantizerOptions {
   std::vector<std::string> disabled_passes;
   SchemeOptions scheme;
   CalibrationOptions calibration;
-  // Names of RecoverySteps to leave out.
+  // Names of RecoverySteps: to do although they are not done by default, and to leave out.
+  std::set<std::string> with;
   std::set<std::string> without;
   // Samples that bias correction runs.
   size_t bias_samples = 32;
@@ -65,7 +68,10 @@ class Quantizer {
  private:
   Quantizer(QuantizerOptions options, ModelRunner& runner, SampleSource* samples)
       : options_(std::move(options)), runner_(&runner), samples_(samples) {}
-  bool Does(std::string_view step) const { return !options_.without.contains(std::string(step)); }
+  bool Does(std::string_view step) const;
+  // Weights rounded by the steps that do that.
+  Status RecoverWeights(const Assignment& assignment, const SchemeOptions& scheme,
+                        LayerCorrections* corrections, std::vector<std::string>* notes);
 
   QuantizerOptions options_;
   ModelRunner* runner_;
@@ -73,6 +79,7 @@ class Quantizer {
   std::unique_ptr<Graph> prepared_;
   std::vector<std::string> notes_;
   std::optional<Calibration> calibration_;
+  std::unique_ptr<WeightRecovery> weight_recovery_;
 };
 
 }  // namespace whet::quantize

@@ -28,6 +28,15 @@ uint64_t BytesOfTensor(const QuantizedTensor& tensor) {
   return tensor.values->bytes() + tensor.scale->bytes() + (tensor.zero != nullptr ? tensor.zero->bytes() : 0);
 }
 
+bool SameScales(const std::shared_ptr<const Constant>& a, const std::shared_ptr<const Constant>& b) {
+  if (a == nullptr || b == nullptr) return a == b;
+  return a->shape() == b->shape() && std::memcmp(a->view().data, b->view().data, a->bytes()) == 0;
+}
+// A corrected bias may have asked for wider steps than those that the weights were recovered with.
+bool SameSteps(const QuantizedTensor& a, const QuantizedTensor& b) {
+  return a.values->dtype() == b.values->dtype() && SameScales(a.scale, b.scale) && SameScales(a.zero, b.zero);
+}
+
 std::span<const float> FloatsOf(const Value* value) {
   if (value == nullptr) return {};
   const TensorView& view = value->constant()->view();
@@ -42,7 +51,7 @@ class Rewriter {
         assignment_(assignment),
         options_(options),
         corrections_(corrections),
-        result_{prepared.Clone(), {}, assignment.warnings},
+        result_{prepared.Clone(), {}, assignment.warnings, {}},
         builder_(*result_.graph) {}
 
   Result<QuantizedGraph> Run() {
@@ -184,10 +193,13 @@ class Rewriter {
     }
     const float input_scale =
         IsStatic(assigned.scheme) ? assignment_.InputParameters(&original, 0).scale : 0.0F;
-    const auto corrected = corrections_.weights.find(output);
-    const QuantizedTensor quantized = corrected != corrections_.weights.end()
-                                          ? corrected->second
-                                          : WeightsOf(original, assigned.scheme, options_, input_scale, bias);
+    QuantizedTensor quantized = WeightsOf(original, assigned.scheme, options_, input_scale, bias);
+    const auto recovered = corrections_.weights.find(output);
+    if (recovered != corrections_.weights.end() &&
+        (!IsStatic(assigned.scheme) || SameSteps(recovered->second.weights, quantized))) {
+      quantized = recovered->second.weights;
+      layer->rounding_gain = recovered->second.Gain();
+    }
     layer->bytes = BytesOfTensor(quantized);
     node.SetInput(1, EmitDequantized(builder_, quantized, weights_name));
     if (bias.empty()) return {};
@@ -283,8 +295,14 @@ class Rewriter {
 
 }  // namespace
 
+double RecoveredWeights::Gain() const {
+  if (error_after >= error_before) return 0;
+  // What is exact counts as 120 dB, as other things that nobody can tell from exact.
+  return 10 * std::log10(error_before / std::max(error_after, error_before * 1e-12));
+}
+
 QuantizedTensor WeightsOf(const Node& node, Scheme scheme, const SchemeOptions& options, float input_scale,
-                          std::span<const float> bias) {
+                          std::span<const float> bias, std::span<const float> importance) {
   const TensorView& weights = node.input(1)->constant()->view();
   const WeightAxes axes = AxesOf(node);
   if (scheme == Scheme::kWeight8 || scheme == Scheme::kWeight4) {
@@ -294,7 +312,7 @@ QuantizedTensor WeightsOf(const Node& node, Scheme scheme, const SchemeOptions& 
     constexpr int64_t kShortRow = 16;
     if (row >= kShortRow || axes.channel < 0) {
       return QuantizeByBlock(weights, axes.input, std::min(options.group, row),
-                             scheme == Scheme::kWeight8 ? 8 : 4, options.symmetric);
+                             scheme == Scheme::kWeight8 ? 8 : 4, options.symmetric, importance);
     }
     return QuantizeByChannel(weights, axes.channel, {});
   }

@@ -13,12 +13,22 @@
 
 namespace whet::quantize {
 
+// Weights that were rounded with the layer's inputs in mind.
+struct RecoveredWeights {
+  QuantizedTensor weights;
+  // Mean square of what rounding adds to the layer's outputs: to the nearest integers, and to these.
+  double error_before = 0;
+  double error_after = 0;
+
+  double Gain() const;  // in decibels
+};
+
 // What accuracy recovery has found out for a layer, by the name of its output.
 struct LayerCorrections {
   // Added to the bias, which is made if there is none.
   std::map<std::string, std::vector<float>> bias;
-  // Weights in place of plain rounding.
-  std::map<std::string, QuantizedTensor> weights;
+  // In place of plain rounding.
+  std::map<std::string, RecoveredWeights> weights;
 };
 
 struct QuantizedLayer {
@@ -33,6 +43,8 @@ struct QuantizedLayer {
   // Of weighted layers, before and after, scales and zero points included.
   uint64_t float_bytes = 0;
   uint64_t bytes = 0;
+  // By how many decibels less noise the weights add than rounded to the nearest; 0 where they are.
+  double rounding_gain = 0;
 };
 
 struct QuantizedGraph {
@@ -40,6 +52,8 @@ struct QuantizedGraph {
   // The nodes of the prepared Graph in their order.
   std::vector<QuantizedLayer> layers;
   std::vector<std::string> warnings;
+  // What accuracy recovery did, for people to read.
+  std::vector<std::string> notes;
 };
 
 // `graph` is prepared and stays as it is. Verified.
@@ -47,8 +61,8 @@ Result<QuantizedGraph> Rewrite(const Graph& graph, const Assignment& assignment,
                                const LayerCorrections& corrections);
 
 // The integers that a weighted node's weights become; empty values where the scheme leaves them in floating
-// point.
+// point. `importance`, one number a weight or nothing, is for the scales of groups.
 QuantizedTensor WeightsOf(const Node& node, Scheme scheme, const SchemeOptions& options, float input_scale,
-                          std::span<const float> bias);
+                          std::span<const float> bias, std::span<const float> importance = {});
 
 }  // namespace whet::quantize

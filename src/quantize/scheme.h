@@ -27,6 +27,10 @@ inline constexpr std::string_view kSchemeNames = "int8, int16, dynamic, weight8,
 // Activations are integers with ranges known beforehand.
 constexpr bool IsStatic(Scheme scheme) { return scheme == Scheme::kInt8 || scheme == Scheme::kInt16; }
 
+constexpr bool HasIntegerWeights(Scheme scheme) {
+  return scheme != Scheme::kFloat && scheme != Scheme::kF16 && scheme != Scheme::kBf16;
+}
+
 // Whose rules the quantized Graph keeps.
 enum class Convention {
   // ONNX's QuantizeLinear and DequantizeLinear around every operator, each tensor with a range of its own.

@@ -46,6 +46,20 @@ class IntegerWriter {
   void* data_;
 };
 
+// Of 4 or 8 bits.
+std::vector<int32_t> IntegersOf(const Constant& constant) {
+  const auto* bytes = constant.view().as<uint8_t>();
+  const bool is_signed = LeastOf(constant.dtype()) < 0;
+  std::vector<int32_t> integers(static_cast<size_t>(constant.shape().elements()));
+  for (size_t i = 0; i < integers.size(); ++i) {
+    const bool half = BitsOf(constant.dtype()) == 4;
+    const int32_t value = half ? bytes[i / 2] >> (i % 2 * 4) & 15 : bytes[i];
+    const int32_t sign = half ? 8 : 128;
+    integers[i] = is_signed ? (value ^ sign) - sign : value;
+  }
+  return integers;
+}
+
 int64_t Round(double value, double low, double high) {
   return static_cast<int64_t>(std::clamp(std::nearbyint(value), low, high));
 }
@@ -71,8 +85,10 @@ struct BlockScale {
   int64_t zero = 0;
 };
 
-// Of the weights first, first + stride, …: the scale (and zero point) with the least squared error.
-BlockScale ChooseBlockScale(const float* first, int64_t count, int64_t stride, int bits, bool symmetric) {
+// Of the weights first, first + stride, …: the scale (and zero point) with the least squared error. Of each,
+// `importance` says how much its error counts; null: as much as any other's.
+BlockScale ChooseBlockScale(const float* first, const float* importance, int64_t count, int64_t stride,
+                            int bits, bool symmetric) {
   double low = 0, high = 0;
   for (int64_t i = 0; i < count; ++i) {
     low = std::min(low, static_cast<double>(first[i * stride]));
@@ -100,7 +116,8 @@ BlockScale ChooseBlockScale(const float* first, int64_t count, int64_t stride, i
       const double zero = static_cast<double>(choice.zero);
       const double rounded =
           (static_cast<double>(Round(value / choice.scale + zero, least, largest)) - zero) * choice.scale;
-      error += (value - rounded) * (value - rounded);
+      const double counts = importance != nullptr ? static_cast<double>(importance[i * stride]) : 1;
+      error += (value - rounded) * (value - rounded) * counts;
     }
     if (error < best_error) {
       best_error = error;
@@ -162,8 +179,8 @@ QuantizedTensor QuantizeByChannel(const TensorView& weights, int axis, std::span
   return {std::move(values), std::move(scale), nullptr, axis, 0};
 }
 
-QuantizedTensor QuantizeByBlock(const TensorView& weights, int axis, int64_t block, int bits,
-                                bool symmetric) {
+QuantizedTensor QuantizeByBlock(const TensorView& weights, int axis, int64_t block, int bits, bool symmetric,
+                                std::span<const float> importance) {
   const AxisWalk walk(weights.shape, axis);
   const int64_t blocks = (walk.size + block - 1) / block;
   Shape scale_shape = weights.shape;
@@ -182,7 +199,9 @@ QuantizedTensor QuantizeByBlock(const TensorView& weights, int axis, int64_t blo
       const int64_t end = std::min(walk.size, begin + block);
       for (int64_t i = 0; i < walk.inner; ++i) {
         const int64_t first = (o * walk.size + begin) * walk.inner + i;
-        const BlockScale chosen = ChooseBlockScale(from + first, end - begin, walk.inner, bits, symmetric);
+        const float* counts = importance.empty() ? nullptr : importance.data() + first;
+        const BlockScale chosen =
+            ChooseBlockScale(from + first, counts, end - begin, walk.inner, bits, symmetric);
         const int64_t at = (o * blocks + b) * walk.inner + i;
         static_cast<float*>(scale->mutable_data())[at] = static_cast<float>(chosen.scale);
         if (zero != nullptr) IntegerWriter(*zero).Set(at, chosen.zero);
@@ -247,6 +266,42 @@ std::vector<float> Dequantize(const QuantizedTensor& tensor) {
   if (!outputs.ok()) return {};
   const TensorView& view = (*outputs)[0]->view();
   return {view.as<float>(), view.as<float>() + view.elements()};
+}
+
+ElementSteps StepsOf(const QuantizedTensor& tensor) {
+  const Shape& shape = tensor.values->shape();
+  const DType dtype = tensor.values->dtype();
+  const AxisWalk walk(shape, tensor.axis);
+  const int64_t block = tensor.block > 0 ? tensor.block : 1;
+  const int64_t blocks = (walk.size + block - 1) / block;
+  ElementSteps steps;
+  steps.largest = static_cast<float>(LargestOf(dtype));
+  // Whole channels are symmetric about 0, as QuantizeByChannel has them.
+  steps.least = tensor.block > 0 ? static_cast<float>(LeastOf(dtype)) : -steps.largest;
+  const auto* scales = tensor.scale->view().as<float>();
+  const std::vector<int32_t> zeros =
+      tensor.zero != nullptr ? IntegersOf(*tensor.zero) : std::vector<int32_t>();
+  for (int64_t o = 0; o < walk.outer; ++o) {
+    for (int64_t k = 0; k < walk.size; ++k) {
+      for (int64_t i = 0; i < walk.inner; ++i) {
+        const int64_t at = tensor.axis < 0    ? 0
+                           : tensor.block > 0 ? (o * blocks + k / block) * walk.inner + i
+                                              : k;
+        steps.scales.push_back(scales[at]);
+        steps.zeros.push_back(zeros.empty() ? 0.0F : static_cast<float>(zeros[static_cast<size_t>(at)]));
+      }
+    }
+  }
+  return steps;
+}
+
+QuantizedTensor WithIntegers(const QuantizedTensor& tensor, std::span<const int32_t> integers) {
+  QuantizedTensor result = tensor;
+  auto values = Zeroed(tensor.values->dtype(), tensor.values->shape());
+  IntegerWriter write(*values);
+  for (size_t i = 0; i < integers.size(); ++i) write.Set(static_cast<int64_t>(i), integers[i]);
+  result.values = std::move(values);
+  return result;
 }
 
 Value* EmitDequantized(GraphBuilder& builder, const QuantizedTensor& tensor, const std::string& name) {

@@ -29,8 +29,10 @@ QuantizedTensor QuantizeByChannel(const TensorView& weights, int axis, std::span
 std::vector<int64_t> ZeroChannels(const TensorView& weights, int axis);
 
 // i8, or i4, or u4 if not symmetric, one scale a block of `block` entries along `axis`. 4-bit scales are
-// those of the least squared error, searched around the one that covers the largest weight.
-QuantizedTensor QuantizeByBlock(const TensorView& weights, int axis, int64_t block, int bits, bool symmetric);
+// those of the least squared error, searched around the one that covers the largest weight; `importance`, one
+// number a weight or nothing, says how much each one's error counts.
+QuantizedTensor QuantizeByBlock(const TensorView& weights, int axis, int64_t block, int bits, bool symmetric,
+                                std::span<const float> importance = {});
 
 // A constant that takes part in computing as an activation does: one scale, the parameters as they are.
 QuantizedTensor QuantizeWith(const TensorView& values, const Parameters& parameters);
@@ -44,6 +46,17 @@ std::vector<double> LeastWeightScales(std::span<const float> bias, float input_s
 
 // The real numbers that the integers stand for.
 std::vector<float> Dequantize(const QuantizedTensor& tensor);
+
+// Of each element, in the tensor's order, the scale and zero point of its integer; and the integers' bounds.
+struct ElementSteps {
+  std::vector<float> scales;
+  std::vector<float> zeros;
+  float least = 0;
+  float largest = 0;
+};
+ElementSteps StepsOf(const QuantizedTensor& tensor);
+// The tensor with other integers, one an element, in place of its own.
+QuantizedTensor WithIntegers(const QuantizedTensor& tensor, std::span<const int32_t> integers);
 
 // DequantizeLinear of the tensor as constants of the graph, named after `name`.
 Value* EmitDequantized(GraphBuilder& builder, const QuantizedTensor& tensor, const std::string& name);

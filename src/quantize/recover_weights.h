@@ -1,0 +1,71 @@
+// Rounds the weights of all layers so that the layers' outputs, not the weights, come out close to the float
+// ones.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "ir/graph.h"
+#include "quantize/assignment.h"
+#include "quantize/gptq.h"
+#include "quantize/input_moments.h"
+#include "quantize/rewrite.h"
+#include "quantize/runner.h"
+
+namespace whet::quantize {
+
+struct WeightRecoveryOptions {
+  GptqOptions gptq;
+  // Layers whose columns are more keep the nearest integers: their moments would take too much memory.
+  int64_t most_columns = 6144;
+  // Layers whose moments and inputs take more are worked on in several passes over the samples.
+  uint64_t memory_limit = uint64_t{256} << 20;
+  ProgressFn progress;
+};
+
+// Keeps what it has found out, so that the next model in a search costs only what it changes.
+class WeightRecovery {
+ public:
+  // All must outlive this.
+  WeightRecovery(const Graph& prepared, ModelRunner& runner, SampleSource& samples,
+                 WeightRecoveryOptions options)
+      : prepared_(prepared), moments_(prepared, runner), samples_(samples), options_(std::move(options)) {}
+
+  // The weights of each layer to which the assignment gives integer ones, by the layer's output. What could
+  // not be done is told in `notes`. A NaN in a layer's inputs, or having no samples, is an error.
+  Result<std::map<std::string, RecoveredWeights>> Run(const Assignment& assignment,
+                                                      const SchemeOptions& scheme,
+                                                      std::vector<std::string>* notes);
+
+ private:
+  struct Task {
+    MomentsOfInputs::Layer layer;
+    Scheme scheme = Scheme::kFloat;
+    SchemeOptions options;
+    float input_scale = 0;
+    std::span<const float> bias;
+    QuantizedTensor nearest;
+  };
+  // Where recovery could do something; nothing if it has been done before.
+  std::optional<Task> TaskFor(const Node& node, const Assignment& assignment, const SchemeOptions& scheme,
+                              std::string* why_not);
+  static RoundingProblem ProblemOf(const Task& task, const ElementSteps& steps, int64_t group,
+                                   std::span<const float> moments);
+  RecoveredWeights Recover(const Task& task, const LayerMoments& moments,
+                           const std::vector<GptqInputs>& inputs) const;
+
+  const Graph& prepared_;
+  MomentsOfInputs moments_;
+  SampleSource& samples_;
+  WeightRecoveryOptions options_;
+  struct Known {
+    QuantizedTensor nearest;
+    RecoveredWeights recovered;
+  };
+  std::map<std::string, std::vector<Known>> known_;  // by the layer's output
+};
+
+}  // namespace whet::quantize
