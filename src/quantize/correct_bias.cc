@@ -100,10 +100,7 @@ class Corrector {
       if (layer.weighted && layer.scheme != Scheme::kFloat) layers_.push_back(&layer);
     }
     if (layers_.empty()) return std::map<std::string, std::vector<float>>();
-    if (!prepared_.states.empty()) return Error(Code::kUnsupported, "the model keeps states from run to run");
-    for (const auto& node : prepared_.nodes()) {
-      if (!node->subgraphs.empty()) return Error(Code::kUnsupported, "the model has branches or loops");
-    }
+    WHET_RETURN_IF_ERROR(CanCorrectBiases(prepared_));
     WHET_RETURN_IF_ERROR(RunFloat());
     const std::vector<Node*> nodes = quantized_.graph->NodeList();
     std::unordered_map<const Node*, size_t> positions;
@@ -214,6 +211,14 @@ class Corrector {
 };
 
 }  // namespace
+
+Status CanCorrectBiases(const Graph& prepared) {
+  if (!prepared.states.empty()) return Error(Code::kUnsupported, "the model keeps states from run to run");
+  for (const auto& node : prepared.nodes()) {
+    if (!node->subgraphs.empty()) return Error(Code::kUnsupported, "the model has branches or loops");
+  }
+  return {};
+}
 
 Result<std::map<std::string, std::vector<float>>> CorrectBiases(const Graph& prepared,
                                                                 const QuantizedGraph& quantized,

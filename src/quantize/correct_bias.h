@@ -19,11 +19,14 @@ struct BiasCorrectionOptions {
   ProgressFn progress;
 };
 
+// kUnsupported of Graphs with states or subgraphs.
+Status CanCorrectBiases(const Graph& prepared);
+
 // Rounding shifts the mean of a layer's output. In the order of execution, each weighted layer that is
 // quantized is compared, channel by channel and on the first samples, with what it gives in float, with all
 // the layers before it quantized and corrected; what is to be added to its bias is returned by the name of
 // its output in the prepared Graph. Each layer runs once a sample: from one to the next the activations of
-// all samples are kept in memory. Graphs with states or subgraphs are kUnsupported.
+// all samples are kept in memory.
 Result<std::map<std::string, std::vector<float>>> CorrectBiases(const Graph& prepared,
                                                                 const QuantizedGraph& quantized,
                                                                 ModelRunner& runner, SampleSource& samples,

@@ -41,7 +41,9 @@ class MomentsOfInputs::Sum {
  public:
   Sum(const LayerMatrix& layer, RunnableModel* product) : layer_(layer), product_(product) {
     const auto columns = static_cast<size_t>(layer.columns());
-    result_.groups.assign(static_cast<size_t>(layer.groups()), Moments(columns * columns, 0.0F));
+    const auto groups = static_cast<size_t>(layer.groups());
+    result_.groups.assign(groups, Moments(columns * columns, 0.0F));
+    means_.assign(groups, std::vector<double>(columns, 0));
     for (int64_t g = 0; product != nullptr && g < layer.groups(); ++g) {
       rows_.push_back(Constant::Allocate(DType::kF32, Shape{kRows, layer.columns()}));
     }
@@ -53,17 +55,25 @@ class MomentsOfInputs::Sum {
   Status Add(const TensorView& x, size_t run, int64_t most) {
     const LayerInputs inputs(layer_, x);
     const int64_t step = std::max<int64_t>(1, (inputs.positions() + most - 1) / most);
-    for (int64_t p = static_cast<int64_t>(run) % step; p < inputs.positions(); p += step) {
+    const int64_t first = static_cast<int64_t>(run) % step;
+    if (positions_ == 0) FindPivots(inputs, first, step);
+    for (int64_t p = first; p < inputs.positions(); p += step) {
       for (int64_t g = 0; g < layer_.groups(); ++g) {
-        if (product_ == nullptr) {
-          inputs.Get(p, g, row_.data());
-          AddRow(result_.groups[static_cast<size_t>(g)]);
-          continue;
-        }
         const auto group = static_cast<size_t>(g);
-        auto* rows = static_cast<float*>(rows_[group]->mutable_data());
-        inputs.Get(p, g, rows + filled_[group] * layer_.columns());
-        if (++filled_[group] == kRows) WHET_RETURN_IF_ERROR(Multiply(group));
+        float* row = row_.data();
+        if (product_ != nullptr) {
+          row = static_cast<float*>(rows_[group]->mutable_data()) + filled_[group] * layer_.columns();
+        }
+        inputs.Get(p, g, row);
+        for (size_t i = 0; i < row_.size(); ++i) {
+          row[i] -= pivots_[group][i];
+          means_[group][i] += static_cast<double>(row[i]);
+        }
+        if (product_ == nullptr) {
+          AddRow(result_.groups[group]);
+        } else if (++filled_[group] == kRows) {
+          WHET_RETURN_IF_ERROR(Multiply(group));
+        }
       }
       ++positions_;
     }
@@ -73,19 +83,32 @@ class MomentsOfInputs::Sum {
   void Spoil(std::string why) { result_.unusable = std::move(why); }
   bool spoiled() const { return !result_.unusable.empty(); }
 
-  Result<LayerMoments> Finish() {
+  Result<LayerMoments> Finish(bool centered) {
     for (size_t g = 0; g < filled_.size(); ++g) {
       if (filled_[g] == 0) continue;
       auto* rows = static_cast<float*>(rows_[g]->mutable_data());
       std::fill(rows + filled_[g] * layer_.columns(), rows + kRows * layer_.columns(), 0.0F);
       WHET_RETURN_IF_ERROR(Multiply(g));
     }
-    if (positions_ == 0) Spoil("no sample reaches it");
-    for (Moments& moments : result_.groups) {
-      for (float& value : moments) value /= static_cast<float>(std::max<int64_t>(positions_, 1));
+    if (positions_ == 0 && !spoiled()) Spoil("no sample reaches it");
+    const size_t columns = row_.size();
+    for (size_t g = 0; g < result_.groups.size() && !spoiled(); ++g) {
+      std::vector<double>& mean = means_[g];
+      for (double& value : mean) value /= static_cast<double>(positions_);
+      Moments& moments = result_.groups[g];
+      for (size_t i = 0; i < columns; ++i) {
+        for (size_t j = 0; j < columns; ++j) {
+          double value = static_cast<double>(moments[i * columns + j]) / static_cast<double>(positions_);
+          value -= mean[i] * mean[j];
+          if (!centered) {
+            value += (mean[i] + static_cast<double>(pivots_[g][i])) *
+                     (mean[j] + static_cast<double>(pivots_[g][j]));
+          }
+          moments[i * columns + j] = static_cast<float>(i == j ? std::max(value, 0.0) : value);
+        }
+      }
       if (std::ranges::all_of(moments, [](float value) { return std::isfinite(value); })) continue;
       Spoil("its inputs are too large to be squared");
-      break;
     }
     if (spoiled()) result_.groups.clear();
     return std::move(result_);
@@ -97,6 +120,22 @@ class MomentsOfInputs::Sum {
     for (size_t i = 0; i < columns; ++i) {
       float* to = moments.data() + i * columns;
       for (size_t j = 0; j < columns; ++j) to[j] += row_[i] * row_[j];
+    }
+  }
+  // Inputs are summed as what they differ from the first sample's mean, so that no digits are lost where they
+  // vary little around a large one.
+  void FindPivots(const LayerInputs& inputs, int64_t first, int64_t step) {
+    for (int64_t g = 0; g < layer_.groups(); ++g) {
+      std::vector<double> sums(row_.size(), 0);
+      int64_t count = 0;
+      for (int64_t p = first; p < inputs.positions() && count < kRows; p += step, ++count) {
+        inputs.Get(p, g, row_.data());
+        for (size_t i = 0; i < sums.size(); ++i) sums[i] += static_cast<double>(row_[i]);
+      }
+      std::vector<float>& pivots = pivots_.emplace_back();
+      for (double sum : sums) {
+        pivots.push_back(static_cast<float>(sum / static_cast<double>(std::max<int64_t>(count, 1))));
+      }
     }
   }
   Status Multiply(size_t group) {
@@ -113,6 +152,8 @@ class MomentsOfInputs::Sum {
   LayerMoments result_;
   std::vector<std::shared_ptr<Constant>> rows_;  // of each group, waiting to be multiplied
   std::vector<int64_t> filled_;
+  std::vector<std::vector<float>> pivots_;  // of each group, what is taken off its inputs
+  std::vector<std::vector<double>> means_;  // of what is left; sums until Finish
   std::vector<float> row_;
   int64_t positions_ = 0;
 };
@@ -197,7 +238,7 @@ Result<MomentsByInput> MomentsOfInputs::Run(const std::vector<Layer>& layers, Sa
   }
   MomentsByInput result;
   for (auto& [reads, sum] : sums) {
-    WHET_ASSIGN_OR_RETURN(result[reads], sum->Finish());
+    WHET_ASSIGN_OR_RETURN(result[reads], sum->Finish(options.centered));
   }
   return result;
 }

@@ -15,7 +15,8 @@
 
 namespace whet::quantize {
 
-// Of one group of a layer, the mean of x x' over positions and samples: [columns][columns], symmetric.
+// Of one group of a layer, the mean of x x' over positions and samples, or the covariance:
+// [columns][columns], symmetric.
 using Moments = std::vector<float>;
 
 struct LayerMoments {
@@ -30,6 +31,9 @@ struct MomentsOptions {
   // Of a layer with so many columns, that many positions in all count, evenly spread over samples and
   // pictures: enough for moments that are far less noisy than they are dampened.
   static int64_t PositionsFor(int64_t columns) { return 16384 + 8 * columns; }
+  // Covariances: what an error of the weights adds to the mean of an output does not count, since the bias
+  // will be corrected.
+  bool centered = false;
   // Calls options.progress for the samples.
   ProgressFn progress;
 };

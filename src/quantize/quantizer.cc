@@ -2,19 +2,29 @@
 
 #include <algorithm>
 
+#include "quantize/awq.h"
 #include "quantize/correct_bias.h"
 #include "quantize/equalize.h"
 #include "quantize/prepare.h"
+#include "quantize/smooth.h"
 
 namespace whet::quantize {
 namespace {
 
 constexpr std::string_view kEqualization = "equalization";
 constexpr std::string_view kBiasCorrection = "bias_correction";
+constexpr std::string_view kSmoothQuant = "smooth_quant";
+constexpr std::string_view kAwq = "awq";
 constexpr std::string_view kGptq = "gptq";
+constexpr std::string_view kLearnedRounding = "learned_rounding";
 constexpr RecoveryStep kSteps[] = {
     {kEqualization, "scales the channels of convolutions that follow each other to one range"},
-    {kGptq, "weight8, weight4: rounds weights so that they make good for each other's errors, on samples"},
+    {kSmoothQuant,
+     "int8, dynamic: shares the reach of large channels behind a normalization with the weights"},
+    {kAwq, "weight8, weight4: scales up the weights of channels with large activations", false},
+    {kGptq,
+     "weight8, weight4, and where asked for all integers: lets weights make good for each other's rounding"},
+    {kLearnedRounding, "searches for better integers, weight by weight and pair by pair, on samples", false},
     {kBiasCorrection, "takes the mean error of each channel, on samples, off the bias"}};
 
 Status CheckSteps(const std::set<std::string>& names) {
@@ -36,6 +46,8 @@ bool Quantizer::Does(std::string_view step) const {
   return options_.with.contains(name) || std::ranges::find(kSteps, step, &RecoveryStep::name)->by_default;
 }
 
+bool Quantizer::CorrectsBiases() const { return Does(kBiasCorrection) && CanCorrectBiases(*prepared_).ok(); }
+
 bool Quantizer::NeedsCalibration() const {
   return IsStatic(options_.scheme.scheme) ||
          std::ranges::any_of(options_.scheme.layers,
@@ -53,7 +65,31 @@ Result<Quantizer> Quantizer::Create(const Graph& graph, QuantizerOptions options
     WHET_ASSIGN_OR_RETURN(const int pairs, EqualizeLayers(*quantizer.prepared_));
     if (pairs > 0) quantizer.notes_.push_back(Format("%d pairs of layers equalized", pairs));
   }
+  if (samples != nullptr) WHET_RETURN_IF_ERROR(quantizer.ScaleChannels());
   return quantizer;
+}
+
+Status Quantizer::ScaleChannels() {
+  const Scheme scheme = options_.scheme.scheme;
+  if ((scheme == Scheme::kInt8 || scheme == Scheme::kDynamic) && Does(kSmoothQuant)) {
+    SmoothOptions options;
+    options.progress = options_.calibration.progress;
+    WHET_ASSIGN_OR_RETURN(const int smoothed, SmoothActivations(*prepared_, *runner_, *samples_, options));
+    if (smoothed > 0) notes_.push_back(Format("%d values behind normalizations smoothed", smoothed));
+  }
+  if ((scheme == Scheme::kWeight8 || scheme == Scheme::kWeight4) && Does(kAwq)) {
+    AwqOptions options;
+    options.scheme = scheme;
+    options.group = options_.scheme.group;
+    options.symmetric = options_.scheme.symmetric;
+    options.centered = CorrectsBiases();
+    options.progress = options_.calibration.progress;
+    WHET_ASSIGN_OR_RETURN(const AwqResult result,
+                          ScaleByActivations(*prepared_, *runner_, *samples_, options));
+    notes_.push_back(
+        Format("awq: %d of %d values scaled by their channels' size", result.scaled, result.tried));
+  }
+  return {};
 }
 
 Status Quantizer::Calibrate() {
@@ -104,9 +140,14 @@ Result<QuantizedGraph> Quantizer::Build(const SchemeOptions& scheme, bool recove
 
 Status Quantizer::RecoverWeights(const Assignment& assignment, const SchemeOptions& scheme,
                                  LayerCorrections* corrections, std::vector<std::string>* notes) {
-  if (!Does(kGptq)) return {};
+  if (!Does(kGptq) && !Does(kLearnedRounding)) return {};
   if (weight_recovery_ == nullptr) {
     WeightRecoveryOptions options;
+    options.gptq = Does(kGptq);
+    // What is computed in integers has more noise from its activations, and calibration takes long enough.
+    options.weight_only = !options_.with.contains(std::string(kGptq)) && !Does(kLearnedRounding);
+    options.learned_rounding = Does(kLearnedRounding);
+    options.centered = CorrectsBiases();
     options.progress = options_.calibration.progress;
     weight_recovery_ = std::make_unique<WeightRecovery>(*prepared_, *runner_, *samples_, std::move(options));
   }
@@ -115,10 +156,14 @@ Status Quantizer::RecoverWeights(const Assignment& assignment, const SchemeOptio
   for (const auto& [name, recovered] : corrections->weights) gains.push_back(recovered.Gain());
   if (gains.empty()) return {};
   std::ranges::sort(gains);
+  std::string steps;
+  for (const std::string_view step : {kGptq, kLearnedRounding}) {
+    if (Does(step)) steps += (steps.empty() ? "" : ", ") + std::string(step);
+  }
   notes->push_back(
-      Format("%s: %zu layers, whose weights add %.1f dB less noise than rounded to nearest "
-             "(median; %.1f to %.1f)",
-             std::string(kGptq).c_str(), gains.size(), gains[gains.size() / 2], gains.front(), gains.back()));
+      Format("%s: the weights of %zu layers add %.1f dB less noise than rounded to nearest (median; %.1f to "
+             "%.1f)",
+             steps.c_str(), gains.size(), gains[gains.size() / 2], gains.front(), gains.back()));
   return {};
 }
 

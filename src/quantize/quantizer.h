@@ -69,6 +69,9 @@ class Quantizer {
   Quantizer(QuantizerOptions options, ModelRunner& runner, SampleSource* samples)
       : options_(std::move(options)), runner_(&runner), samples_(samples) {}
   bool Does(std::string_view step) const;
+  bool CorrectsBiases() const;
+  // Of the prepared Graph, by the steps that do that.
+  Status ScaleChannels();
   // Weights rounded by the steps that do that.
   Status RecoverWeights(const Assignment& assignment, const SchemeOptions& scheme,
                         LayerCorrections* corrections, std::vector<std::string>* notes);

@@ -71,40 +71,66 @@ RoundingProblem WeightRecovery::ProblemOf(const Task& task, const ElementSteps& 
   return problem;
 }
 
+void WeightRecovery::Learn(const Task& task, const QuantizedTensor& tensor, RoundingProblem* problem,
+                           std::vector<int32_t>* integers) const {
+  // Scales of whole channels are tied to the biases' and to each other's by those who compute with them.
+  std::vector<int32_t> scale_of;
+  if (tensor.block > 0) {
+    const int64_t channels = task.layer.node->input(1)->constant()->shape()[AxesOf(*task.layer.node).input];
+    const int64_t blocks = (channels + tensor.block - 1) / tensor.block;
+    for (int64_t c = 0; c < problem->columns; ++c) {
+      scale_of.push_back(static_cast<int32_t>(c / channels * blocks + c % channels / tensor.block));
+    }
+  }
+  for (int turn = 0; turn < options_.turns; ++turn) {
+    if (!scale_of.empty()) LearnScales(scale_of, *integers, RoundBlockScale, problem);
+    LearnRounding(*problem, options_.sweeps, integers);
+    if (scale_of.empty()) break;
+  }
+}
+
 RecoveredWeights WeightRecovery::Recover(const Task& task, const LayerMoments& moments,
                                          const std::vector<GptqInputs>& inputs) const {
   const LayerMatrix& matrix = task.layer.matrix;
   const auto total = static_cast<size_t>(matrix.groups() * matrix.rows() * matrix.columns());
+  // Visits all weights: the group, the column, the place in the group's problem, and that in the tensor.
   const auto for_all = [&](auto visit) {
     for (int64_t g = 0; g < matrix.groups(); ++g) {
       size_t i = 0;
       for (int64_t c = 0; c < matrix.columns(); ++c) {
-        for (int64_t r = 0; r < matrix.rows(); ++r) visit(g, c, i++, matrix.Element(g, r, c));
+        for (int64_t r = 0; r < matrix.rows(); ++r) {
+          visit(static_cast<size_t>(g), static_cast<size_t>(c), i++, matrix.Element(g, r, c));
+        }
       }
     }
   };
-  std::vector<float> importance(total);
-  for_all([&](int64_t g, int64_t c, size_t, size_t at) {
-    importance[at] = inputs[static_cast<size_t>(g)].importance()[static_cast<size_t>(c)];
-  });
-  const QuantizedTensor weighed =
-      WeightsOf(*task.layer.node, task.scheme, task.options, task.input_scale, task.bias, importance);
+  QuantizedTensor start = task.nearest;
+  if (options_.gptq) {
+    std::vector<float> importance(total);
+    for_all([&](size_t g, size_t c, size_t, size_t at) { importance[at] = inputs[g].importance()[c]; });
+    start = WeightsOf(*task.layer.node, task.scheme, task.options, task.input_scale, task.bias, importance);
+  }
   const ElementSteps nearest_steps = StepsOf(task.nearest);
-  const ElementSteps weighed_steps = StepsOf(weighed);
-  RecoveredWeights result;
-  std::vector<std::vector<int32_t>> chosen;
+  const ElementSteps start_steps = StepsOf(start);
   const auto error = [](const RoundingProblem& problem, const std::vector<int32_t>& integers) {
     double sum = 0;
     for (double row : RowErrors(problem, integers)) sum += row;
     return sum;
   };
+  RecoveredWeights result;
+  std::vector<std::vector<int32_t>> chosen;
+  std::vector<std::vector<float>> scales;
   for (int64_t g = 0; g < matrix.groups(); ++g) {
     const Moments& own = moments.groups[static_cast<size_t>(g)];
     const RoundingProblem plain = ProblemOf(task, nearest_steps, g, own);
     result.error_before += error(plain, RoundToNearest(plain));
-    const RoundingProblem problem = ProblemOf(task, weighed_steps, g, own);
-    chosen.push_back(inputs[static_cast<size_t>(g)].Round(problem));
-    result.error_after += error(problem, chosen.back());
+    RoundingProblem problem = ProblemOf(task, start_steps, g, own);
+    std::vector<int32_t> integers =
+        options_.gptq ? inputs[static_cast<size_t>(g)].Round(problem) : RoundToNearest(problem);
+    if (options_.learned_rounding) Learn(task, start, &problem, &integers);
+    result.error_after += error(problem, integers);
+    chosen.push_back(std::move(integers));
+    scales.push_back(std::move(problem.scales));
   }
   if (result.error_after >= result.error_before) {
     result.weights = task.nearest;
@@ -112,8 +138,13 @@ RecoveredWeights WeightRecovery::Recover(const Task& task, const LayerMoments& m
     return result;
   }
   std::vector<int32_t> integers(total);
-  for_all([&](int64_t g, int64_t, size_t i, size_t at) { integers[at] = chosen[static_cast<size_t>(g)][i]; });
-  result.weights = WithIntegers(weighed, integers);
+  std::vector<float> all_scales(total);
+  for_all([&](size_t g, size_t, size_t i, size_t at) {
+    integers[at] = chosen[g][i];
+    all_scales[at] = scales[g][i];
+  });
+  result.weights = WithIntegers(start, integers);
+  if (start.block > 0) result.weights = WithScales(result.weights, all_scales);
   return result;
 }
 
@@ -121,16 +152,11 @@ Result<std::map<std::string, RecoveredWeights>> WeightRecovery::Run(const Assign
                                                                     const SchemeOptions& scheme,
                                                                     std::vector<std::string>* notes) {
   std::map<std::string, RecoveredWeights> results;
-  if (samples_.size() == 0) {
-    return Error(
-        Code::kInvalidArgument,
-        "there are no samples to weigh the layers' inputs on; a hundred that are typical of what the "
-        "model will see do");
-  }
   std::vector<Task> tasks;
   for (const auto& node : prepared_.nodes()) {
     const NodeAssignment& assigned = assignment.Of(node.get());
     if (assigned.rule != Rule::kWeighted || !HasIntegerWeights(assigned.scheme)) continue;
+    if (options_.weight_only && !IsWeightOnly(assigned.scheme)) continue;
     std::string why_not;
     std::optional<Task> task = TaskFor(*node, assignment, scheme, &why_not);
     if (!why_not.empty()) {
@@ -147,6 +173,12 @@ Result<std::map<std::string, RecoveredWeights>> WeightRecovery::Run(const Assign
       tasks.push_back(std::move(*task));
     }
   }
+  if (!tasks.empty() && samples_.size() == 0) {
+    return Error(
+        Code::kInvalidArgument,
+        "there are no samples to weigh the layers' inputs on; a hundred that are typical of what the "
+        "model will see do");
+  }
   for (size_t begin = 0; begin < tasks.size();) {
     std::vector<MomentsOfInputs::Layer> layers;
     uint64_t bytes = 0;
@@ -158,6 +190,7 @@ Result<std::map<std::string, RecoveredWeights>> WeightRecovery::Run(const Assign
       layers.push_back(tasks[end++].layer);
     }
     MomentsOptions options;
+    options.centered = options_.centered;
     options.progress = options_.progress;
     WHET_ASSIGN_OR_RETURN(const MomentsByInput moments, moments_.Run(layers, samples_, options));
     // Of layers that read the same, one after the other, the inputs are worked on once.
@@ -171,11 +204,11 @@ Result<std::map<std::string, RecoveredWeights>> WeightRecovery::Run(const Assign
         notes->push_back("layer '" + node.name() + "' is rounded to nearest: " + own.unusable);
         continue;
       }
-      if (task.layer.matrix.reads() != reads) {
+      if (options_.gptq && task.layer.matrix.reads() != reads) {
         reads = task.layer.matrix.reads();
         inputs.clear();
         for (const Moments& group : own.groups) {
-          inputs.emplace_back(group, task.layer.matrix.columns(), options_.gptq);
+          inputs.emplace_back(group, task.layer.matrix.columns(), options_.gptq_options);
         }
       }
       const RecoveredWeights recovered = Recover(task, own, inputs);

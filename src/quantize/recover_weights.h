@@ -12,13 +12,24 @@
 #include "quantize/assignment.h"
 #include "quantize/gptq.h"
 #include "quantize/input_moments.h"
+#include "quantize/learned_rounding.h"
 #include "quantize/rewrite.h"
 #include "quantize/runner.h"
 
 namespace whet::quantize {
 
 struct WeightRecoveryOptions {
-  GptqOptions gptq;
+  bool gptq = true;
+  bool learned_rounding = false;
+  // Only layers that compute in floating point.
+  bool weight_only = false;
+  GptqOptions gptq_options;
+  // Biases will be corrected, so that errors of an output's mean do not count.
+  bool centered = false;
+  // Of learned rounding: in turns over the scales of groups and over the integers; in each turn, over the
+  // weights of a row.
+  int turns = 3;
+  int sweeps = 10;
   // Layers whose columns are more keep the nearest integers: their moments would take too much memory.
   int64_t most_columns = 6144;
   // Layers whose moments and inputs take more are worked on in several passes over the samples.
@@ -54,8 +65,11 @@ class WeightRecovery {
                               std::string* why_not);
   static RoundingProblem ProblemOf(const Task& task, const ElementSteps& steps, int64_t group,
                                    std::span<const float> moments);
+  // `inputs` are empty without GPTQ.
   RecoveredWeights Recover(const Task& task, const LayerMoments& moments,
                            const std::vector<GptqInputs>& inputs) const;
+  void Learn(const Task& task, const QuantizedTensor& tensor, RoundingProblem* problem,
+             std::vector<int32_t>* integers) const;
 
   const Graph& prepared_;
   MomentsOfInputs moments_;

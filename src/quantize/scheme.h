@@ -27,6 +27,10 @@ inline constexpr std::string_view kSchemeNames = "int8, int16, dynamic, weight8,
 // Activations are integers with ranges known beforehand.
 constexpr bool IsStatic(Scheme scheme) { return scheme == Scheme::kInt8 || scheme == Scheme::kInt16; }
 
+// Weights are stored as integers, and computed with in floating point.
+constexpr bool IsWeightOnly(Scheme scheme) {
+  return scheme == Scheme::kWeight8 || scheme == Scheme::kWeight4;
+}
 constexpr bool HasIntegerWeights(Scheme scheme) {
   return scheme != Scheme::kFloat && scheme != Scheme::kF16 && scheme != Scheme::kBf16;
 }

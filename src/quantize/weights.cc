@@ -288,6 +288,7 @@ ElementSteps StepsOf(const QuantizedTensor& tensor) {
                            : tensor.block > 0 ? (o * blocks + k / block) * walk.inner + i
                                               : k;
         steps.scales.push_back(scales[at]);
+        steps.positions.push_back(static_cast<size_t>(at));
         steps.zeros.push_back(zeros.empty() ? 0.0F : static_cast<float>(zeros[static_cast<size_t>(at)]));
       }
     }
@@ -302,6 +303,23 @@ QuantizedTensor WithIntegers(const QuantizedTensor& tensor, std::span<const int3
   for (size_t i = 0; i < integers.size(); ++i) write.Set(static_cast<int64_t>(i), integers[i]);
   result.values = std::move(values);
   return result;
+}
+
+QuantizedTensor WithScales(const QuantizedTensor& tensor, std::span<const float> scales) {
+  QuantizedTensor result = tensor;
+  auto scale = Constant::Allocate(DType::kF32, tensor.scale->shape());
+  const std::vector<size_t> positions = StepsOf(tensor).positions;
+  for (size_t i = 0; i < scales.size(); ++i) {
+    static_cast<float*>(scale->mutable_data())[positions[i]] = scales[i];
+  }
+  result.scale = std::move(scale);
+  return result;
+}
+
+float RoundBlockScale(double scale) {
+  const auto bits = std::bit_cast<uint32_t>(static_cast<float>(scale));
+  constexpr uint32_t kHalf = 1U << (23 - kBlockScaleBits - 1);
+  return std::bit_cast<float>((bits + kHalf) & ~(2 * kHalf - 1));
 }
 
 Value* EmitDequantized(GraphBuilder& builder, const QuantizedTensor& tensor, const std::string& name) {

@@ -51,12 +51,17 @@ std::vector<float> Dequantize(const QuantizedTensor& tensor);
 struct ElementSteps {
   std::vector<float> scales;
   std::vector<float> zeros;
+  std::vector<size_t> positions;  // of the scales in QuantizedTensor::scale
   float least = 0;
   float largest = 0;
 };
 ElementSteps StepsOf(const QuantizedTensor& tensor);
 // The tensor with other integers, one an element, in place of its own.
 QuantizedTensor WithIntegers(const QuantizedTensor& tensor, std::span<const int32_t> integers);
+// The tensor, rounded by block, with other scales, one an element.
+QuantizedTensor WithScales(const QuantizedTensor& tensor, std::span<const float> scales);
+// As the scales of blocks are stored.
+float RoundBlockScale(double scale);
 
 // DequantizeLinear of the tensor as constants of the graph, named after `name`.
 Value* EmitDequantized(GraphBuilder& builder, const QuantizedTensor& tensor, const std::string& name);
