@@ -2,6 +2,7 @@
 #   make setup         install the Debian packages that building needs
 #   make web           build the dashboard, build/web
 #   make demo          build, fetch a model, find the faces on a photograph, measure it in float and INT8
+#   make fleet-demo    a server, three devices, a rollout that arrives and two that are taken back
 #   make test          build and run the tests (some 10 minutes on two cores)
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
 #   make test-faults  50,000 lives of a device whose disk fails at random
@@ -11,7 +12,7 @@
 SHELL := /bin/bash
 BUILD := build/release
 
-.PHONY: all setup configure web demo test test-all test-faults test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
+.PHONY: all setup configure web demo fleet-demo test test-all test-faults test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
 
 all: setup configure
 	cmake --build $(BUILD)
@@ -27,6 +28,9 @@ web:
 
 demo:
 	@scripts/demo.sh
+
+fleet-demo:
+	@scripts/fleet_demo.sh
 
 test:
 	@scripts/setup.sh test

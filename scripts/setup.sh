@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs the Debian packages that a group of tasks needs: scripts/setup.sh [build] [fetch] [test] [lint] [deltas] [test-all]
+# Installs the Debian packages that a group of tasks needs:
+#   scripts/setup.sh [build] [fetch] [fleet-demo] [test] [lint] [deltas] [test-all]
 # (build alone when no group is named). Asks dpkg first, so it is quick and needs no network when all are there.
 # What each package is for: docs/dependencies.md.
 set -euo pipefail
@@ -17,6 +18,9 @@ build=(
 )
 fetch=(
   nodejs npm ca-certificates
+)
+fleet_demo=(
+  dataset-fashion-mnist
 )
 test=(
   git libgtest-dev libgmock-dev libbenchmark-dev libonnx-testdata dataset-fashion-mnist libfiu-dev
@@ -40,11 +44,12 @@ for group in "${@:-build}"; do
   case $group in
     build) wanted+=("${build[@]}") ;;
     fetch) wanted+=("${fetch[@]}") ;;
+    fleet-demo) wanted+=("${build[@]}" "${fetch[@]}" "${fleet_demo[@]}") ;;
     test) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}") ;;
     deltas) wanted+=("${build[@]}" "${deltas[@]}") ;;
     lint) wanted+=("${build[@]}" "${lint[@]}") ;;
     test-all) wanted+=("${build[@]}" "${fetch[@]}" "${test[@]}" "${lint[@]}" "${test_all[@]}") ;;
-    *) echo "setup.sh: no group '$group'; there are: build, fetch, test, lint, deltas, test-all" >&2; exit 2 ;;
+    *) echo "setup.sh: no group '$group'; there are: build, fetch, fleet-demo, test, lint, deltas, test-all" >&2; exit 2 ;;
   esac
 done
 

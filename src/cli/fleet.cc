@@ -10,13 +10,18 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "cli/server_client.h"
 #include "fleet/rollout/simulate/simulation.h"
+#include "fleet/tuf/names.h"
 
 namespace whet::cli {
 namespace {
 
 using fleet::RolloutState;
+using nlohmann::json;
 using nlohmann::ordered_json;
+
+constexpr size_t kMaxListed = 100'000;
 
 double Median(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -66,9 +71,13 @@ struct Summary {
 class FleetCommand final : public Command {
  public:
   std::string_view name() const override { return "fleet"; }
-  std::string_view summary() const override { return "Try a rollout policy on a simulated fleet"; }
+  std::string_view summary() const override {
+    return "Show what a server knows of its devices; try a rollout policy on a simulated fleet";
+  }
   std::string_view example() const override {
-    return "  whet fleet simulate\n"
+    return "  whet fleet status --server https://fleet.example.org --token-file viewer.token\n"
+           "  whet fleet devices --health degraded\n"
+           "  whet fleet simulate\n"
            "  whet fleet simulate --runs 100 --crash-rise 0.02\n"
            "  whet fleet simulate --devices 5000 --latency-factor 1.2 --policy policy.json";
   }
@@ -76,6 +85,18 @@ class FleetCommand final : public Command {
   void Define(CLI::App& app) override {
     app.require_subcommand(1);
     app.fallthrough();
+    status_ = app.add_subcommand("status", "Show how many devices are well, and which versions they run");
+    devices_ = app.add_subcommand("devices", "List devices, what they run and how they are");
+    for (CLI::App* sub : {status_, devices_}) {
+      sub->fallthrough();
+      server_.Define(*sub);
+    }
+    devices_->add_option("--search", search_, "Only devices with this in their name");
+    devices_->add_option("--channel", channel_, "Only of this channel");
+    devices_->add_option("--family", family_, "Only with a model of this family");
+    devices_->add_option("--version", version_, "Only with a model of this version");
+    devices_->add_option("--health", health_, "Only those that are so")
+        ->check(CLI::IsMember({"healthy", "degraded", "unknown", "dark"}));
     CLI::App* simulate = app.add_subcommand(
         "simulate", "Run rollouts over simulated devices with the real cohorts, gate and state machine");
     simulate->fallthrough();
@@ -120,6 +141,76 @@ class FleetCommand final : public Command {
   }
 
   Status Run(Console& console) override {
+    if (*status_) return PrintStatus(console);
+    if (*devices_) return PrintDevices(console);
+    return Simulate(console);
+  }
+
+ private:
+  Status PrintStatus(Console& console) {
+    WHET_RETURN_IF_ERROR(server_.Connect());
+    WHET_ASSIGN_OR_RETURN(const json overview, server_.Get("/overview"));
+    if (console.json()) {
+      console.PrintJson(ordered_json(overview));
+      return {};
+    }
+    const json& devices = Member(overview, "devices");
+    std::string text = Shown(devices, "total") + " devices:";
+    for (const char* kind : {"healthy", "degraded", "unknown", "dark"}) {
+      text += std::string(kind[0] == 'h' ? " " : ", ") + Shown(devices, kind) + " " + kind;
+    }
+    Table table({"family", "version", "devices", "p95", "errors per million"}, {2, 3, 4});
+    for (const json& family : Member(overview, "families")) {
+      for (const json& version : Member(family, "versions")) {
+        const json& p95 = Member(version, "p95_ms");
+        const json& errors = Member(version, "errors_per_million");
+        table.Add({Shown(family, "family"), Shown(version, "version"), Shown(version, "devices"),
+                   p95.is_number() ? Format("%.3g ms", p95.get<double>()) : "-",
+                   errors.is_number() ? Format("%.0f", errors.get<double>()) : "-"});
+      }
+    }
+    text += "\n" + table.ToString();
+    Table rollouts({"rollout", "channel", "family", "candidate", "state", "percent"}, {5});
+    for (const json& rollout : Member(overview, "rollouts")) {
+      rollouts.Add({Shown(rollout, "id"), Shown(rollout, "channel"), Shown(rollout, "family"),
+                    Shown(Member(rollout, "candidate"), "version"), Shown(rollout, "state"),
+                    Shown(rollout, "percent")});
+    }
+    const json& under_way = Member(overview, "rollouts");
+    console.Print(under_way.is_array() && !under_way.empty() ? text + "\n" + rollouts.ToString() : text);
+    return {};
+  }
+
+  Status PrintDevices(Console& console) {
+    WHET_RETURN_IF_ERROR(server_.Connect());
+    std::string query;
+    for (const auto& [key, value] :
+         {std::pair("q", &search_), std::pair("channel", &channel_), std::pair("family", &family_),
+          std::pair("version", &version_), std::pair("health", &health_)}) {
+      if (value->empty()) continue;
+      query += (query.empty() ? "" : "&") + std::string(key) + "=" + fleet::PercentEncode(*value);
+    }
+    WHET_ASSIGN_OR_RETURN(const json devices, server_.List("/devices", query, kMaxListed));
+    if (console.json()) {
+      console.PrintJson({{"devices", ordered_json(devices)}});
+      return {};
+    }
+    Table table({"device", "channel", "health", "runs", "last seen"});
+    for (const json& device : devices) {
+      std::string runs;
+      for (const json& active : Member(device, "active")) {
+        runs += (runs.empty() ? "" : ", ") + Shown(active, "family") + " " + Shown(active, "version") + " (" +
+                Shown(active, "variant") + ")";
+      }
+      const bool dark = Member(device, "dark") == json(true);
+      table.Add({Shown(device, "device"), Shown(device, "channel"), dark ? "dark" : Shown(device, "health"),
+                 runs.empty() ? "-" : runs, Shown(device, "last_seen")});
+    }
+    console.Print(table.ToString() + Format("%zu devices\n", devices.size()));
+    return {};
+  }
+
+  Status Simulate(Console& console) {
     if (!policy_file_.empty()) {
       WHET_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(policy_file_));
       const auto bytes = file.bytes();
@@ -146,7 +237,6 @@ class FleetCommand final : public Command {
     return {};
   }
 
- private:
   void PrintText(const Console& console, const fleet::SimulationResult& result) const {
     const std::vector<double>& stages = options_.policy.stages;
     const Summary summary(result, stages.size());
@@ -222,6 +312,14 @@ class FleetCommand final : public Command {
                        {"runs", std::move(runs)}});
   }
 
+  CLI::App* status_ = nullptr;
+  CLI::App* devices_ = nullptr;
+  ServerClient server_;
+  std::string search_;
+  std::string channel_;
+  std::string family_;
+  std::string version_;
+  std::string health_;
   fleet::SimulationOptions options_;
   std::string policy_file_;
   std::vector<double> stages_;

@@ -1,6 +1,7 @@
 // whet import: any supported format to a Model file.
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -42,6 +43,10 @@ class ImportCommand final : public Command {
            "How the outputs become boxes, e.g. decode=boxes,background=0,threshold=0.7")
         ->type_name("KEY=VALUE,...");
     app.add_option("--labels", labels_, "Names of the classes, one a line")->type_name("FILE");
+    app.add_option("--rename", renames_,
+                   "Another name for an input or output, as applications are to call it (repeatable)")
+        ->type_name("OLD=NEW")
+        ->allow_extra_args(false);
     app.add_option("--set", metadata_, "Metadata to keep with the model, such as author=me (repeatable)")
         ->type_name("KEY=VALUE")
         ->allow_extra_args(false)
@@ -54,7 +59,8 @@ class ImportCommand final : public Command {
 
   Status Run(Console& console) override {
     WHET_ASSIGN_OR_RETURN(const LoadedModel model, LoadModel(input_));
-    Status status = AddMetadata(*model.graph);
+    Status status = Rename(*model.graph);
+    if (status.ok()) status = AddMetadata(*model.graph);
     if (!status.ok()) return std::move(status).At(input_);
     WHET_RETURN_IF_ERROR(SaveModel(*model.graph, output_));
     WHET_ASSIGN_OR_RETURN(const Model written, OpenModel(output_));
@@ -75,6 +81,30 @@ class ImportCommand final : public Command {
   }
 
  private:
+  Status Rename(Graph& graph) const {
+    for (const std::string& pair : renames_) {
+      const size_t equals = pair.find('=');
+      const std::string from = pair.substr(0, equals);
+      const std::string to = equals == std::string::npos ? std::string() : pair.substr(equals + 1);
+      if (from.empty() || to.empty()) {
+        return Error(Code::kInvalidArgument, "--rename %s: is not of the form OLD=NEW", pair.c_str());
+      }
+      const auto is_from = [&from](const Value* value) { return value->name() == from; };
+      Value* value = nullptr;
+      for (const auto& list : {graph.inputs(), graph.outputs()}) {
+        if (const auto found = std::ranges::find_if(list, is_from); found != list.end()) value = *found;
+      }
+      if (value == nullptr) {
+        return Error(Code::kNotFound, "--rename: no input or output is called '%s'", from.c_str());
+      }
+      if (graph.FindValue(to) != nullptr) {
+        return Error(Code::kInvalidArgument, "--rename: the model has a '%s' already", to.c_str());
+      }
+      graph.Rename(value, to);
+    }
+    return {};
+  }
+
   Status AddMetadata(Graph& graph) const {
     for (const std::string& pair : metadata_) {
       const size_t equals = pair.find('=');
@@ -99,6 +129,7 @@ class ImportCommand final : public Command {
   std::string detector_;
   std::string labels_;
   std::vector<std::string> metadata_;
+  std::vector<std::string> renames_;
 };
 
 }  // namespace

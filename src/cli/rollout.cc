@@ -1,16 +1,17 @@
-// whet rollout: starts, watches and stops rollouts on a server (docs/fleet.md, "The server's REST API").
+// whet rollout: starts, watches and stops rollouts on a server (docs/rollouts.md).
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cstdlib>
+#include <chrono>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <thread>
 
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/console.h"
-#include "fleet/http/fetch.h"
+#include "cli/server_client.h"
 #include "fleet/json/json.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/policy.h"
@@ -22,26 +23,38 @@ namespace {
 using nlohmann::json;
 using nlohmann::ordered_json;
 
-constexpr uint64_t kMaxAnswer = uint64_t{64} << 20;
-constexpr int kMaxDepth = 16;
-constexpr size_t kMaxTokenBytes = 4096;
+constexpr uint64_t kMaxPolicyBytes = uint64_t{16} << 10;
+constexpr int kMaxPolicyDepth = 4;
+constexpr size_t kMaxListed = 10'000;
+constexpr auto kWatchStep = std::chrono::seconds(1);
+// A server that is away for a moment (it is restarted) does not end a watch.
+constexpr int kMostFailuresInARow = 60;
 
-// What a server sent is shown on a terminal: no control characters, and "-" for what is missing.
-std::string Shown(const json& object, const char* key) {
-  if (!object.is_object()) return "-";
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return "-";
-  std::string text = found->is_string() ? found->get<std::string>() : found->dump();
-  std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
-  return text;
+bool IsOver(const json& rollout) {
+  const std::string state = Shown(rollout, "state");
+  return state == "done" || state == "rolled-back";
 }
 
-// The member, or an empty object or list.
-const json& Member(const json& object, const char* key) {
-  static const json kNone;
-  if (!object.is_object()) return kNone;
-  const auto found = object.find(key);
-  return found == object.end() ? kNone : *found;
+// A gate's number: shares in percent, times and energies with their unit.
+std::string Number(const json& metric, const char* key) {
+  const json& value = Member(metric, key);
+  if (!value.is_number()) return "-";
+  const std::string name = Shown(metric, "name");
+  if (name == "latency_p95") return Format("%.3g ms", value.get<double>());
+  if (name == "energy") return Format("%.3g mJ", value.get<double>());
+  return Format("%.3g %%", 100 * value.get<double>());
+}
+
+// "stage 2 of 3, 50 % of the devices".
+std::string StageText(const json& rollout) {
+  const json& stages = Member(rollout, "stages");
+  const json& stage = Member(rollout, "stage");
+  const json& percent = Member(rollout, "percent");
+  if (!stages.is_array() || !stage.is_number() || !percent.is_number()) return "";
+  std::string text = Format("stage %d of %zu", stage.get<int>() + 1, stages.size());
+  if (Shown(rollout, "state") != "rolled-back")
+    text += Format(", %g %% of the devices", percent.get<double>());
+  return text;
 }
 
 class RolloutCommand final : public Command {
@@ -52,67 +65,77 @@ class RolloutCommand final : public Command {
   }
   std::string_view example() const override {
     return "  export WHET_SERVER=https://fleet.example.org WHET_TOKEN=…\n"
-           "  whet rollout create --channel stable --family detector --candidate 1.1.0\n"
-           "  whet rollout show ID\n"
-           "  whet rollout rollback ID --reason 'false alarms at night'";
+           "  whet rollout set --channel stable --family detector --version 1.0.0\n"
+           "  whet rollout create --channel stable --family detector --candidate 1.1.0 --watch\n"
+           "  whet rollout status detector\n"
+           "  whet rollout rollback detector --reason 'false alarms at night'";
   }
 
   void Define(CLI::App& app) override {
     app.require_subcommand(1);
     app.fallthrough();
-    app.add_option("--server", server_, "The server's address")->envname("WHET_SERVER");
-    app.add_option("--token-file", token_file_, "File with the token; else it is taken from WHET_TOKEN")
-        ->check(CLI::ExistingFile);
-    app.add_option("--ca-file", ca_file_, "Certificate authorities in PEM, if not the system's")
-        ->check(CLI::ExistingFile);
+    server_.Define(app);
+    CLI::App* set = Sub(app, "set", "Give all devices of a channel a version without a gate: their first");
     CLI::App* create = Sub(app, "create", "Start a rollout: its first stage begins at once");
-    create->add_option("--channel", channel_, "Channel of the devices")->required();
-    create->add_option("--family", family_, "Family of the model")->required();
+    for (CLI::App* sub : {set, create}) {
+      sub->add_option("--channel", channel_, "Channel of the devices")->required();
+      sub->add_option("--family", family_, "Family of the model")->required();
+    }
+    set->add_option("--version", candidate_, "Version that the devices are to have")->required();
+    set->add_option("--trial", trial_s_, "Seconds that a device watches it before it is confirmed")
+        ->capture_default_str();
     create->add_option("--candidate", candidate_, "Version to roll out")->required();
+    create->add_option("--id", new_id_,
+                       "Its id, 16 to 64 of a-z, 0-9 and '-', which also draws the devices of each stage "
+                       "(default: a random one)");
     create->add_option("--stages", stages_, "Percentages, as 10,50,100")->delimiter(',');
     create->add_option("--policy", policy_file_, "JSON file of a policy; see docs/rollouts.md")
         ->check(CLI::ExistingFile);
+    create->add_flag("--watch", watch_, "Then watch it, as 'whet rollout watch' does");
+    CLI::App* channels = Sub(app, "channels", "List what each channel has");
     CLI::App* list = Sub(app, "list", "List rollouts, the newest first");
-    list->add_option("--channel", channel_, "Only those of this channel");
-    list->add_option("--family", family_, "Only those of this family");
-    CLI::App* show = Sub(app, "show", "Show a rollout, the gate's reasoning and what has happened");
-    show->add_option("ID", id_, "As 'list' shows it")->required();
+    for (CLI::App* sub : {list, channels}) {
+      sub->add_option("--channel", channel_, "Only of this channel");
+      sub->add_option("--family", family_, "Only of this family");
+    }
     for (const auto& [action, what] :
-         {std::pair("pause", "Stop: no stage follows, and nobody loses what they have"),
+         {std::pair("status", "Show a rollout, the gate's reasoning and what has happened"),
+          std::pair("watch", "Print what happens until it is over; exit status 1 if it is rolled back"),
+          std::pair("pause", "Stop: no stage follows, and nobody loses what they have"),
           std::pair("resume", "Go on after a pause"),
           std::pair("advance", "Begin the next stage without the gate"),
           std::pair("rollback", "End it: every device goes back to the stable version")}) {
       CLI::App* sub = Sub(app, action, what);
-      sub->add_option("ID", id_, "As 'list' shows it")->required();
+      sub->add_option("ROLLOUT", id_, "Its id, or a family: the newest rollout of it")->required();
+      sub->add_option("--channel", channel_, "With a family: of this channel");
+      if (std::string_view(action) == "status" || std::string_view(action) == "watch") continue;
       sub->add_option("--reason", reason_, "Why, for the history");
     }
   }
 
   Status Run(Console& console) override {
-    if (!id_.empty() && !fleet::IsRolloutId(id_)) {
-      return Error(Code::kInvalidArgument, "'%.64s' is not a rollout's id; 'whet rollout list' shows them",
-                   id_.c_str());
-    }
     for (const std::string* given : {&channel_, &family_}) {
       if (!given->empty() && !fleet::IsFamily(*given)) {
         return Error(Code::kInvalidArgument, "'%.64s' is not a name of a channel or a family",
                      given->c_str());
       }
     }
-    WHET_RETURN_IF_ERROR(Connect());
+    WHET_RETURN_IF_ERROR(server_.Connect());
     if (action_ == "list") return List(console);
-    std::string path = "/api/v1/rollouts";
-    std::optional<std::string> body;
+    if (action_ == "set") return SetChannel(console);
+    if (action_ == "channels") return Channels(console);
+    json rollout;
     if (action_ == "create") {
-      WHET_ASSIGN_OR_RETURN(body, CreateBody());
+      WHET_ASSIGN_OR_RETURN(const json body, CreateBody());
+      WHET_ASSIGN_OR_RETURN(rollout, server_.Post("/rollouts", body));
     } else {
-      path += "/" + id_;
-      if (action_ != "show") {
-        path += "/" + action_;
-        body = json({{"reason", reason_}}).dump(-1, ' ', false, json::error_handler_t::replace);
+      WHET_ASSIGN_OR_RETURN(rollout, Find());
+      if (action_ != "status" && action_ != "watch") {
+        WHET_ASSIGN_OR_RETURN(rollout, server_.Post("/rollouts/" + Shown(rollout, "id") + "/" + action_,
+                                                    {{"reason", reason_}}));
       }
     }
-    WHET_ASSIGN_OR_RETURN(const json rollout, Ask(path, std::move(body)));
+    if (action_ == "watch" || watch_) return Watch(console, rollout);
     if (console.json()) {
       console.PrintJson(ordered_json(rollout));
     } else {
@@ -129,42 +152,42 @@ class RolloutCommand final : public Command {
     return sub;
   }
 
-  Status Connect() {
-    if (server_.empty()) {
-      return Error(Code::kInvalidArgument, "no server is named: give --server or set WHET_SERVER");
-    }
-    while (server_.ends_with('/')) server_.pop_back();
-    if (!token_file_.empty()) {
-      WHET_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(token_file_));
-      const auto bytes = file.bytes();
-      token_.assign(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kMaxTokenBytes));
-      while (!token_.empty() && (token_.back() == '\n' || token_.back() == '\r' || token_.back() == ' '))
-        token_.pop_back();
-    } else if (const char* token = std::getenv("WHET_TOKEN")) {
-      token_ = token;
-    }
-    if (token_.empty()) {
-      return Error(Code::kInvalidArgument, "there is no token: give --token-file or set WHET_TOKEN");
-    }
-    fleet::FetchOptions options;
-    options.total_timeout_s = 60;
-    options.ca_file = ca_file_;
-    WHET_ASSIGN_OR_RETURN(fetcher_, fleet::MakeFetcher(options));
-    return {};
+  std::string Filter() const {
+    // Names that were checked: nothing in them needs escaping.
+    std::string filter;
+    if (!channel_.empty()) filter += "channel=" + channel_;
+    if (!family_.empty()) filter += (filter.empty() ? "family=" : "&family=") + family_;
+    return filter;
   }
 
-  Result<json> Ask(const std::string& path, std::optional<std::string> body) {
-    fleet::FetchRequest request;
-    request.url = server_ + path;
-    request.max_bytes = kMaxAnswer;
-    request.bearer_token = token_;
-    request.body = std::move(body);
-    WHET_ASSIGN_OR_RETURN(const std::string text, fleet::FetchText(*fetcher_, request));
-    return fleet::ParseJson(text, {kMaxAnswer, kMaxDepth}, "the server's answer");
+  // The rollout that ROLLOUT names.
+  Result<json> Find() {
+    if (fleet::IsRolloutId(id_)) {
+      auto rollout = server_.Get("/rollouts/" + id_);
+      if (rollout.ok() || rollout.status().code() != Code::kNotFound || !fleet::IsFamily(id_)) return rollout;
+    } else if (!fleet::IsFamily(id_)) {
+      return Error(Code::kInvalidArgument,
+                   "'%.64s' is neither a rollout's id nor a family; 'whet rollout list' shows them",
+                   id_.c_str());
+    }
+    family_ = id_;
+    WHET_ASSIGN_OR_RETURN(json newest, server_.List("/rollouts", Filter(), 1));
+    if (newest.empty()) {
+      return Error(Code::kNotFound, "the server has no rollout '%.64s', and none of a family of that name",
+                   id_.c_str());
+    }
+    return std::move(newest[0]);
   }
 
-  Result<std::string> CreateBody() const {
+  Result<json> CreateBody() const {
     json body = {{"channel", channel_}, {"family", family_}, {"candidate", candidate_}};
+    if (!new_id_.empty()) {
+      if (!fleet::IsRolloutId(new_id_)) {
+        return Error(Code::kInvalidArgument, "'%.64s' is not an id: 16 to 64 of a-z, 0-9 and '-'",
+                     new_id_.c_str());
+      }
+      body["id"] = new_id_;
+    }
     if (!stages_.empty()) body["stages"] = stages_;
     if (!policy_file_.empty()) {
       WHET_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(policy_file_));
@@ -172,29 +195,48 @@ class RolloutCommand final : public Command {
       // Checked here so that the error names the file; sent as it stands, so that the server's defaults hold.
       auto policy = fleet::ParsePolicy(text);
       if (!policy.ok()) return policy.TakeStatus().At(policy_file_);
-      WHET_ASSIGN_OR_RETURN(body["policy"], fleet::ParseJson(text, {kMaxAnswer, kMaxDepth}, "the policy"));
+      WHET_ASSIGN_OR_RETURN(body["policy"],
+                            fleet::ParseJson(text, {kMaxPolicyBytes, kMaxPolicyDepth}, "the policy"));
     }
-    return body.dump(-1, ' ', false, json::error_handler_t::replace);
+    return body;
+  }
+
+  Status SetChannel(Console& console) {
+    WHET_ASSIGN_OR_RETURN(const json channels,
+                          server_.Put("/channels/" + channel_,
+                                      {{"family", family_}, {"version", candidate_}, {"trial_s", trial_s_}}));
+    return PrintChannels(console, Member(channels, "items"));
+  }
+
+  Status Channels(Console& console) {
+    WHET_ASSIGN_OR_RETURN(const json channels, server_.Get("/channels"));
+    return PrintChannels(console, Member(channels, "items"));
+  }
+
+  Status PrintChannels(const Console& console, const json& channels) const {
+    ordered_json kept = ordered_json::array();
+    Table table({"channel", "family", "version", "rollout"});
+    for (const json& channel : channels) {
+      if (!channel_.empty() && Shown(channel, "channel") != channel_) continue;
+      for (const json& entry : Member(channel, "families")) {
+        if (!family_.empty() && Shown(entry, "family") != family_) continue;
+        table.Add({Shown(channel, "channel"), Shown(entry, "family"), Shown(entry, "version"),
+                   Shown(entry, "rollout")});
+        ordered_json one = entry;
+        one["channel"] = Shown(channel, "channel");
+        kept.push_back(std::move(one));
+      }
+    }
+    if (console.json()) {
+      console.PrintJson({{"channels", std::move(kept)}});
+    } else {
+      console.Print(table.ToString());
+    }
+    return {};
   }
 
   Status List(Console& console) {
-    json items = json::array();
-    std::string cursor;
-    do {
-      std::string path = "/api/v1/rollouts?limit=500";
-      // Names were checked, and a cursor is an id: neither needs escaping.
-      if (!channel_.empty()) path += "&channel=" + channel_;
-      if (!family_.empty()) path += "&family=" + family_;
-      if (!cursor.empty()) path += "&cursor=" + cursor;
-      WHET_ASSIGN_OR_RETURN(const json page, Ask(path, std::nullopt));
-      const json& list = Member(page, "items");
-      if (!list.is_array()) return Error(Code::kBadFile, "the server's answer is not a list of rollouts");
-      for (const json& rollout : list) items.push_back(rollout);
-      const json& next = Member(page, "next");
-      const std::string before = cursor;
-      cursor = next.is_string() ? next.get<std::string>() : "";
-      if (cursor == before || !fleet::IsRolloutId(cursor)) cursor.clear();
-    } while (!cursor.empty() && items.size() < kMaxListed);
+    WHET_ASSIGN_OR_RETURN(const json items, server_.List("/rollouts", Filter(), kMaxListed));
     if (console.json()) {
       console.PrintJson({{"rollouts", ordered_json(items)}});
       return {};
@@ -211,18 +253,21 @@ class RolloutCommand final : public Command {
 
   static void PrintRollout(const Console& console, const json& rollout) {
     std::string text =
-        Format("%s: %s %s after %s in %s\nstate %s, stage %s of %s, %s %%\n", Shown(rollout, "id").c_str(),
+        Format("%s: %s %s after %s in %s\n%s, %s\n", Shown(rollout, "id").c_str(),
                Shown(rollout, "family").c_str(), Shown(Member(rollout, "candidate"), "version").c_str(),
                Shown(Member(rollout, "stable"), "version").c_str(), Shown(rollout, "channel").c_str(),
-               Shown(rollout, "state").c_str(), Shown(rollout, "stage").c_str(),
-               Shown(rollout, "stages").c_str(), Shown(rollout, "percent").c_str());
+               Shown(rollout, "state").c_str(), StageText(rollout).c_str());
+    if (Member(rollout, "published") == json(false)) text += "its last change is not in the repository yet\n";
     const json& gate = Member(rollout, "gate");
     if (gate.is_object()) {
-      text += Format("\ngate: %s: %s\n", Shown(gate, "verdict").c_str(), Shown(gate, "reason").c_str());
+      text += Format("\nThe gate: %s, %s\n", Shown(gate, "verdict").c_str(), Shown(gate, "reason").c_str());
+      Table table({"metric", "new", "control", "verdict", "reason"}, {1, 2});
       for (const json& metric : Member(gate, "metrics")) {
-        text += Format("  %-16s %-12s %s\n", Shown(metric, "name").c_str(), Shown(metric, "verdict").c_str(),
-                       Shown(metric, "reason").c_str());
+        const bool judged = Member(metric, "judged") != json(false);
+        table.Add({Shown(metric, "name"), Number(metric, "new"), Number(metric, "control"),
+                   judged ? Shown(metric, "verdict") : "-", Shown(metric, "reason")});
       }
+      text += table.ToString();
     }
     const json& history = Member(rollout, "history");
     if (history.is_array() && !history.empty()) {
@@ -237,21 +282,75 @@ class RolloutCommand final : public Command {
     console.Print(text);
   }
 
-  static constexpr size_t kMaxListed = 10'000;
+  // "1.0.0 on 2 devices, 1.1.0 on 1": what the devices of the family say they run.
+  Result<std::string> Versions(const std::string& family) {
+    WHET_ASSIGN_OR_RETURN(const json overview, server_.Get("/overview"));
+    std::string text;
+    for (const json& entry : Member(overview, "families")) {
+      if (Shown(entry, "family") != family) continue;
+      for (const json& version : Member(entry, "versions")) {
+        const std::string devices = Shown(version, "devices");
+        text += (text.empty() ? "" : ", ") + Shown(version, "version") + " on " + devices +
+                (text.empty() ? devices == "1" ? " device" : " devices" : "");
+      }
+    }
+    return text;
+  }
 
+  // Prints what changes: the history's lines, and what the devices run.
+  Status Watch(const Console& console, json rollout) {
+    const auto start = std::chrono::steady_clock::now();
+    const std::string path = "/rollouts/" + Shown(rollout, "id");
+    size_t told = 0;
+    std::string versions;
+    int failures = 0;
+    const auto say = [&](const std::string& text) {
+      if (console.json()) return;
+      const auto seconds = std::chrono::steady_clock::now() - start;
+      console.Print(Format("%5.0f s  ", std::chrono::duration<double>(seconds).count()) + text + "\n");
+      std::fflush(stdout);
+    };
+    while (true) {
+      const json& history = Member(rollout, "history");
+      for (; history.is_array() && told < history.size(); ++told) {
+        const json& entry = history[told];
+        const bool last = told + 1 == history.size();
+        say(Shown(entry, "action") + " by " + Shown(entry, "actor") + ": " + Shown(entry, "reason") +
+            (last && !IsOver(rollout) ? "; now " + StageText(rollout) : ""));
+      }
+      auto now = Versions(Shown(rollout, "family"));
+      if (now.ok() && !now->empty() && *now != versions) {
+        versions = *now;
+        say("devices report " + versions);
+      }
+      if (IsOver(rollout)) break;
+      std::this_thread::sleep_for(kWatchStep);
+      auto next = server_.Get(path);
+      failures = next.ok() ? 0 : failures + 1;
+      if (next.ok()) {
+        rollout = std::move(*next);
+      } else if (failures >= kMostFailuresInARow || next.status().code() != Code::kIo) {
+        return next.TakeStatus();
+      }
+    }
+    if (console.json()) console.PrintJson(ordered_json(rollout));
+    if (Shown(rollout, "state") == "done") return {};
+    return Error(Code::kUnsupported, "%s %s was rolled back", Shown(rollout, "family").c_str(),
+                 Shown(Member(rollout, "candidate"), "version").c_str());
+  }
+
+  ServerClient server_;
   std::string action_;
-  std::string server_;
-  std::string token_file_;
-  std::string ca_file_;
-  std::string token_;
   std::string channel_;
   std::string family_;
   std::string candidate_;
   std::string policy_file_;
+  std::string new_id_;
   std::string id_;
   std::string reason_;
+  int64_t trial_s_ = fleet::Policy().trial_s;
+  bool watch_ = false;
   std::vector<double> stages_;
-  std::unique_ptr<fleet::Fetcher> fetcher_;
 };
 
 }  // namespace

@@ -3,10 +3,14 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -82,6 +86,92 @@ Golden MakeGolden(const std::string& model_path) {
   return golden;
 }
 
+// Passes connections on to a server, but ends one when so many bytes have come back of a file whose name ends
+// in `ending`: a link that breaks in the middle of a download, `times` times.
+class BreakingLink {
+ public:
+  BreakingLink(int upstream_port, std::string ending, size_t bytes, int times)
+      : upstream_port_(upstream_port), ending_(std::move(ending)), bytes_(bytes), times_(times) {
+    listener_ = Socket();
+    sockaddr_in address = Address(0);
+    EXPECT_EQ(::bind(listener_, reinterpret_cast<sockaddr*>(&address), sizeof(address)), 0);
+    socklen_t size = sizeof(address);
+    EXPECT_EQ(::getsockname(listener_, reinterpret_cast<sockaddr*>(&address), &size), 0);
+    port_ = ntohs(address.sin_port);
+    EXPECT_EQ(::listen(listener_, 16), 0);
+    thread_ = std::thread([this] { Serve(); });
+  }
+  ~BreakingLink() {
+    stop_ = true;
+    thread_.join();
+    ::close(listener_);
+  }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  int broken() const { return broken_; }
+
+ private:
+  static int Socket() { return ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0); }
+  static sockaddr_in Address(int port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return address;
+  }
+  static bool Wait(int socket) {
+    pollfd wait{socket, POLLIN, 0};
+    return ::poll(&wait, 1, 20) > 0;
+  }
+  // The agent's worker is one process with one connection at a time.
+  void Serve() {
+    while (!stop_) {
+      if (!Wait(listener_)) continue;
+      const int client = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+      const int server = Socket();
+      const sockaddr_in address = Address(upstream_port_);
+      if (::connect(server, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0)
+        Pass(client, server);
+      ::close(client);
+      ::close(server);
+    }
+  }
+  void Pass(int client, int server) {
+    std::vector<char> buffer(16384);
+    bool counts = false;
+    size_t count = 0;
+    while (!stop_) {
+      pollfd wait[] = {{client, POLLIN, 0}, {server, POLLIN, 0}};
+      if (::poll(wait, 2, 20) <= 0) continue;
+      const bool from_client = (wait[0].revents & (POLLIN | POLLHUP)) != 0;
+      const ssize_t read = ::recv(from_client ? client : server, buffer.data(), buffer.size(), 0);
+      if (read <= 0) return;
+      size_t size = static_cast<size_t>(read);
+      if (from_client) {
+        counts = std::string_view(buffer.data(), size).find(ending_ + " HTTP") != std::string_view::npos;
+        count = 0;
+      } else if (counts && broken_ < times_) {
+        size = std::min(size, bytes_ - count);
+        count += size;
+      }
+      if (::send(from_client ? server : client, buffer.data(), size, MSG_NOSIGNAL) < 0) return;
+      if (counts && broken_ < times_ && count == bytes_) {
+        ++broken_;
+        return;
+      }
+    }
+  }
+
+  int upstream_port_;
+  std::string ending_;
+  size_t bytes_;
+  int times_;
+  int listener_ = -1;
+  int port_ = 0;
+  std::atomic<int> broken_{0};
+  std::atomic<bool> stop_{false};
+  std::thread thread_;
+};
+
 class AgentTest : public testing::Test {
  protected:
   void SetUp() override {
@@ -119,6 +209,11 @@ class AgentTest : public testing::Test {
     }
     const std::lock_guard lock(mutex_);
     ++requests_[path];
+    if (busy_) {
+      fleet::HttpResponse response = fleet::HttpError(503, "busy");
+      response.headers.emplace_back("Retry-After", "3600");
+      return response;
+    }
     // Role names keep their escapes in file names; everything else has none.
     std::string body = ReadFile(repo_->folder() + "/" + path);
     if (body.empty() && !std::filesystem::exists(repo_->folder() + "/" + path))
@@ -147,6 +242,11 @@ class AgentTest : public testing::Test {
     return response;
   }
 
+  int Requests(const std::string& path) {
+    const std::lock_guard lock(mutex_);
+    return requests_[path];
+  }
+
   fleet::HttpResponse TakeReport(fleet::HttpRequest& request) {
     const std::lock_guard lock(mutex_);
     auto report = fleet::FromOtlpJson(request.body);
@@ -172,11 +272,12 @@ class AgentTest : public testing::Test {
     repo_->Publish();
   }
 
-  void StartAgent() {
+  // `repository`: where it finds it; the server if empty.
+  void StartAgent(const std::string& repository = {}) {
     std::ofstream(folder_ + "/agent.json")
         << json({{"device", "device-1"},
                  {"families", {"classifier"}},
-                 {"repository", server_->url() + "/repo"},
+                 {"repository", (repository.empty() ? server_->url() : repository) + "/repo"},
                  {"root", repo_->root_path()},
                  {"state_folder", folder_ + "/state"},
                  {"socket", folder_ + "/agent.sock"},
@@ -235,6 +336,7 @@ class AgentTest : public testing::Test {
 
   std::mutex mutex_;
   std::map<std::string, int> requests_;
+  bool busy_ = false;
   int not_modified_ = 0;
   int ranges_ = 0;
   std::vector<fleet::Report> reports_;
@@ -368,6 +470,40 @@ TEST_F(AgentTest, LivesOfflineAndIsKilledAtAnyMoment) {
   EXPECT_TRUE(ReadFile(family["path"]) == ReadFile(folder_ + "/residual.whet"));
   const json status = AgentStatus();
   WaitFor([&](const json&) { return !AgentStatus()["poll_error"].get<std::string>().empty(); });
+}
+
+// The link breaks three times in the middle of the model: what had come is not fetched again.
+TEST_F(AgentTest, GoesOnWhereABrokenLinkEnded) {
+  const auto size = static_cast<size_t>(std::filesystem::file_size(folder_ + "/residual.whet"));
+  BreakingLink link(server_->port(), ".whet", size / 5, 3);
+  Offer("1.0.0", AddRelease("1.0.0", "residual"), 0);
+  StartAgent(link.url());
+  const json family = WaitForVersion("1.0.0");
+  EXPECT_TRUE(ReadFile(family["path"]) == ReadFile(folder_ + "/residual.whet"));
+  EXPECT_EQ(link.broken(), 3);
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(ranges_, 3) << "each try after the first asks for the rest";
+}
+
+// A server that asks for patience gets it; an application that wants to know now may ask all the same.
+TEST_F(AgentTest, HonoursRetryAfter) {
+  Offer("1.0.0", AddRelease("1.0.0", "mobile"), 0);
+  {
+    const std::lock_guard lock(mutex_);
+    busy_ = true;
+  }
+  const std::string path = "metadata/timestamp.json";
+  StartAgent();
+  WaitFor([&](const json&) { return !AgentStatus()["poll_error"].get<std::string>().empty(); });
+  const int asked = Requests(path);
+  std::this_thread::sleep_for(std::chrono::seconds(2));  // six times the interval of polls
+  EXPECT_EQ(Requests(path), asked);
+  {
+    const std::lock_guard lock(mutex_);
+    busy_ = false;
+  }
+  EXPECT_EQ(RequestLocally(folder_ + "/agent.sock", "POST", "/v1/check", "", 5).status, 204);
+  WaitForVersion("1.0.0");
 }
 
 TEST_F(AgentTest, WaitsForTheBattery) {

@@ -16,6 +16,10 @@ struct PowerReading {
 };
 PowerReading ReadPower(const std::string& power_supply_folder);
 
+// The interface of the default route with the least metric, IPv4 before IPv6 (kernel: proc/net/route and
+// proc/net/ipv6_route); empty if there is none.
+std::string DefaultInterface(const std::string& proc_net_folder);
+
 // Minutes since midnight; `end` before `begin` spans midnight.
 struct DayWindow {
   int begin = 0;

@@ -1,5 +1,6 @@
 #include "agent/config/config.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -47,6 +48,13 @@ class Reader {
     if (!found->is_boolean()) return Fault(key, "must be true or false");
     value = found->get<bool>();
   }
+  void Texts(const char* key, std::vector<std::string>& values) {
+    const json* found = Find(key);
+    if (found == nullptr) return;
+    const bool all = found->is_array() && std::ranges::all_of(*found, &json::is_string);
+    if (!all || found->size() > 64) return Fault(key, "must be a list of at most 64 strings");
+    values = found->get<std::vector<std::string>>();
+  }
   template <typename T>
   void Number(const char* key, T& value, double low, double high) {
     const json* found = Find(key);
@@ -84,6 +92,8 @@ void ReadConditions(const json& object, UpdateConditions& out, Status& fault) {
   reader.Flag("need_charger", out.need_charger);
   reader.Flag("metered", out.metered);
   reader.Text("metered_file", out.metered_file);
+  reader.Texts("metered_interfaces", out.metered_interfaces);
+  reader.Text("proc_net_folder", out.proc_net_folder);
   reader.Text("window", out.window);
   reader.Text("power", out.power);
   reader.Text("power_supply_folder", out.power_supply_folder);

@@ -14,8 +14,11 @@ namespace whet::agent {
 struct UpdateConditions {
   int min_battery_percent = 30;  // only heeded without a charger
   bool need_charger = false;
-  bool metered = false;        // the link costs money: no downloads of models, but rollouts are still read
-  std::string metered_file;    // the same while this file exists, for whoever knows (a NetworkManager hook)
+  bool metered = false;      // the link costs money: no downloads of models, but rollouts are still read
+  std::string metered_file;  // the same while this file exists, for whoever knows (a NetworkManager hook)
+  // The same while the way to the internet leads through one of these; "ppp*" is all that begin so.
+  std::vector<std::string> metered_interfaces;
+  std::string proc_net_folder = "/proc/net";
   std::string window;          // "02:00-05:00", local time; empty: always
   std::string power = "auto";  // which variant of a release: "mains", "battery", or as the device is fed
   std::string power_supply_folder = "/sys/class/power_supply";

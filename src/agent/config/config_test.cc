@@ -90,6 +90,26 @@ TEST_F(Power, IsReadFromTheKernel) {
   EXPECT_TRUE(ReadPower(folder_).mains);
 }
 
+TEST_F(Power, TheDefaultRoutesInterfaceIsTheKernels) {
+  EXPECT_EQ(DefaultInterface(folder_), "");
+  std::filesystem::create_directories(folder_);
+  std::ofstream(folder_ + "/ipv6_route")
+      << "fe800000000000000000000000000000 40 00000000000000000000000000000000 00 "
+         "00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0\n"
+         "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+         "fe800000000000000000000000000001 00000400 00000001 00000000 00450003    wwan1\n"
+         "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+         "00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo\n";
+  EXPECT_EQ(DefaultInterface(folder_), "wwan1");
+  std::ofstream(folder_ + "/route") << "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+                                       "wwan0\t00000000\t0100A8C0\t0003\t0\t0\t700\t00000000\t0\t0\t0\n"
+                                       "down0\t00000000\t0100A8C0\t0002\t0\t0\t50\t00000000\t0\t0\t0\n"
+                                       "eth0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\t0\t0\t0\n"
+                                       "eth1\t0000A8C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+                                       "damaged\n";
+  EXPECT_EQ(DefaultInterface(folder_), "eth0");
+}
+
 TEST_F(Power, DecidesAboutUpdatesAndVariants) {
   UpdateConditions conditions;
   constexpr int noon = 12 * 60;
@@ -110,6 +130,14 @@ TEST_F(Power, DecidesAboutUpdatesAndVariants) {
   std::filesystem::create_directories(folder_);
   EXPECT_THAT(WhyNotNow(conditions, charging, noon), HasSubstr("metered"));
   conditions.metered_file.clear();
+  conditions.metered_interfaces = {"wwan0", "ppp*"};
+  conditions.proc_net_folder = folder_;
+  EXPECT_EQ(WhyNotNow(conditions, charging, noon), "");
+  std::ofstream(folder_ + "/route") << "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
+                                       "ppp0\t00000000\t0100A8C0\t0003\t0\t0\t100\t00000000\n";
+  EXPECT_THAT(WhyNotNow(conditions, charging, noon), HasSubstr("metered"));
+  conditions.metered_interfaces = {"eth0"};
+  EXPECT_EQ(WhyNotNow(conditions, charging, noon), "");
   conditions.window = "22:30-05:00";
   EXPECT_THAT(WhyNotNow(conditions, charging, noon), HasSubstr("window"));
   EXPECT_EQ(WhyNotNow(conditions, charging, 4 * 60 + 59), "");

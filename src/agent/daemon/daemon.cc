@@ -250,7 +250,7 @@ double Daemon::Jittered(double seconds) {
 Status Daemon::Poll() {
   const std::string power = PowerKind(config_.conditions, ReadPower(config_.conditions.power_supply_folder));
   auto refreshed = worker_.Refresh(power, /*first=*/!have_offers_ || power != power_);
-  next_poll_ = Clock::now() + Seconds(Jittered(config_.poll_s));
+  next_poll_ = Clock::now() + Seconds(std::max(Jittered(config_.poll_s), worker_.retry_after_s()));
   if (!refreshed.ok()) {
     // Offline is nothing special: the active model stays, whatever expires meanwhile.
     const std::string error = refreshed.status().ToString();
@@ -307,7 +307,9 @@ Status Daemon::Install(Family& family) {
   }
   family.waiting.clear();
   Log(family.name + ": updating to " + family.offer->version);
-  RecordingWorker worker(worker_);
+  RecordingWorker worker(worker_, [this, &family](const std::string& text) {
+    Log(family.name + " " + family.offer->version + ": " + text);
+  });
   family.in_update = true;
   Status status = family.updater->Update(*family.offer, worker);
   family.in_update = false;
@@ -318,8 +320,8 @@ Status Daemon::Install(Family& family) {
   }
   const double delay = std::min(kLongestRetryS, kFirstRetryS * (1 << std::min(family.failures, 10)));
   ++family.failures;
-  family.retry_at =
-      Clock::now() + Seconds(Jittered(std::min(delay, std::max(config_.poll_s, 1.0) * family.failures)));
+  const double wait = Jittered(std::min(delay, std::max(config_.poll_s, 1.0) * family.failures));
+  family.retry_at = Clock::now() + Seconds(std::max(wait, worker_.retry_after_s()));
   family.waiting = "it will be tried again: " + status.ToString();
   Log(family.name + " " + family.offer->version + ": " + family.waiting);
   Sync(family);

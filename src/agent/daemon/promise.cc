@@ -34,9 +34,20 @@ uint64_t ReadMemoryBytes(const CurrentModel& model) {
   return report.ok() && weights.ok() ? report->arena_bytes + *weights : 0;
 }
 
+Result<FetchReport> RecordingWorker::Fetch(const FetchJob& job) {
+  auto report = worker_.Fetch(job);
+  if (report.ok()) {
+    log_(Format(
+        "fetched %llu bytes%s, the model has %llu", static_cast<unsigned long long>(report->downloaded_bytes),
+        report->used_delta ? ", with a delta" : "", static_cast<unsigned long long>(job.offer.model.bytes)));
+  }
+  return report;
+}
+
 Result<SelfTestReport> RecordingWorker::SelfTest(const SelfTestJob& job) {
   auto report = worker_.SelfTest(job);
   if (report.ok() && report->outcome == SelfTestReport::Outcome::kPassed) {
+    log_(Format("the self-test passed, %.3g ms per inference", report->latency_ms_mean));
     // Only the gauge of memory needs it.
     static_cast<void>(PosixFileSystem().WriteDurably(MeasuredPath(job.slot_folder), AnswerOf(*report)).ok());
   }

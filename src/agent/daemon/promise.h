@@ -2,7 +2,9 @@
 // measured.
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
 #include "agent/monitor/monitor.h"
 #include "agent/update/updater.h"
@@ -16,15 +18,18 @@ ModelPromise ReadPromise(const std::string& slot_folder);
 // Arena and weights, as far as the self-test has measured them; 0 if it is not known.
 uint64_t ReadMemoryBytes(const CurrentModel& model);
 
-// Lets another worker work, and notes what the self-test measured in the slot.
+// Lets another worker work, notes what the self-test measured in the slot, and tells of both.
 class RecordingWorker : public Worker {
  public:
-  explicit RecordingWorker(Worker& worker) : worker_(worker) {}
-  Result<FetchReport> Fetch(const FetchJob& job) override { return worker_.Fetch(job); }
+  using Log = std::function<void(const std::string& text)>;
+
+  RecordingWorker(Worker& worker, Log log) : worker_(worker), log_(std::move(log)) {}
+  Result<FetchReport> Fetch(const FetchJob& job) override;
   Result<SelfTestReport> SelfTest(const SelfTestJob& job) override;
 
  private:
   Worker& worker_;
+  Log log_;
 };
 
 }  // namespace whet::agent

@@ -140,8 +140,17 @@ std::string Monitor::WhyTrialFailed(const ModelKey& key) const {
   }
   if (model->trial_inferences < kFewestForVerdict) return {};
   if (model->trial_health.health() == fleet::Health::kDegraded) {
-    return Format("its mean latency is %.3g ms and %.3g %% of its inferences fail",
-                  model->trial_health.MeanLatencyMs(), 100 * model->trial_health.ErrorShare());
+    const fleet::HealthBudget& budget = model->trial_health.budget();
+    if (model->trial_health.ErrorShare() > budget.error_share) {
+      return Format("%.3g %% of its inferences fail, %.3g %% may", 100 * model->trial_health.ErrorShare(),
+                    100 * budget.error_share);
+    }
+    if (model->trial_health.MeanLatencyMs() > budget.latency_ms_mean) {
+      return Format("its mean latency is %.3g ms, its budget is %.3g ms", model->trial_health.MeanLatencyMs(),
+                    budget.latency_ms_mean);
+    }
+    return Format("more than 5 %% of its latencies are above the budget of their 95th percentile, %.3g ms",
+                  budget.latency_ms_p95);
   }
   if (model->promise.energy_mj > 0 && model->trial_energy.count() >= kFewestForVerdict &&
       model->trial_energy.mean() > model->promise.energy_mj) {

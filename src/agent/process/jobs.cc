@@ -83,8 +83,11 @@ Result<FetchRequestJob> ParseFetchJob(std::string_view text) { return ParseJob<F
 Result<SelfTestRequest> ParseSelfTestJob(std::string_view text) { return ParseJob<SelfTestRequest>(text); }
 Result<SendJob> ParseSendJob(std::string_view text) { return ParseJob<SendJob>(text); }
 
-std::string AnswerOf(const Status& error) {
-  return Dump({{"error", {{"code", static_cast<int>(error.code())}, {"message", error.ToString()}}}});
+std::string AnswerOf(const Status& error, double retry_after_s) {
+  return Dump({{"error",
+                {{"code", static_cast<int>(error.code())},
+                 {"message", error.ToString()},
+                 {"retry_after_s", retry_after_s}}}});
 }
 std::string AnswerOf(const FetchReport& report) { return Dump({{"ok", report}}); }
 std::string AnswerOf(const SelfTestReport& report) { return Dump({{"ok", report}}); }
@@ -118,6 +121,13 @@ Result<RefreshReport> ParseRefreshAnswer(std::string_view text) {
     WHET_ASSIGN_OR_RETURN(family.offer, Get<Offer>(item, "offer"));
   }
   return report;
+}
+
+double RetryAfterOf(std::string_view text) {
+  auto error = Get<json>(json::parse(text, nullptr, /*allow_exceptions=*/false), "error");
+  if (!error.ok()) return 0;
+  auto seconds = Get<double>(*error, "retry_after_s");
+  return seconds.ok() && *seconds > 0 ? *seconds : 0;
 }
 
 }  // namespace whet::agent

@@ -73,7 +73,7 @@ struct FetchRequestJob {
 };
 
 // One job is one object {"job": "refresh" | "fetch" | "self-test" | "send", …}. The answer is {"ok": …} or
-// {"error": {"code", "message"}}.
+// {"error": {"code", "message", "retry_after_s"}}.
 std::string ToJson(const RefreshJob& job);
 std::string ToJson(const FetchRequestJob& job);
 std::string ToJson(const SelfTestRequest& job);
@@ -86,7 +86,8 @@ Result<FetchRequestJob> ParseFetchJob(std::string_view json);
 Result<SelfTestRequest> ParseSelfTestJob(std::string_view json);
 Result<SendJob> ParseSendJob(std::string_view json);
 
-std::string AnswerOf(const Status& error);
+// `retry_after_s`: how long the server asked to be left alone; 0 if it did not.
+std::string AnswerOf(const Status& error, double retry_after_s = 0);
 std::string AnswerOf(const RefreshReport& report);
 std::string AnswerOf(const FetchReport& report);
 std::string AnswerOf(const SelfTestReport& report);
@@ -97,5 +98,7 @@ Result<RefreshReport> ParseRefreshAnswer(std::string_view json);
 Result<FetchReport> ParseFetchAnswer(std::string_view json);
 Result<SelfTestReport> ParseSelfTestAnswer(std::string_view json);
 Result<SendReport> ParseSendAnswer(std::string_view json);
+// Of an answer that is an error; 0 if it has none.
+double RetryAfterOf(std::string_view json);
 
 }  // namespace whet::agent

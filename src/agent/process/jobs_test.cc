@@ -42,6 +42,13 @@ TEST(Jobs, AnswersAndErrorsComeBackAsTheyWere) {
   const auto error = ParseRefreshAnswer(AnswerOf(Error(Code::kBadFile, "signed by nobody")));
   EXPECT_EQ(error.status().code(), Code::kBadFile);
   EXPECT_EQ(error.status().what(), "signed by nobody");
+  const std::string busy = AnswerOf(Error(Code::kIo, "busy"), 90);
+  EXPECT_EQ(RetryAfterOf(busy), 90);
+  EXPECT_EQ(ParseFetchAnswer(busy).status().what(), "busy");
+  for (const char* text : {"", "7", "{}", R"({"error": 7})", R"({"error": {"retry_after_s": "soon"}})",
+                           R"({"error": {"retry_after_s": -5}})", R"({"ok": {}})"}) {
+    EXPECT_EQ(RetryAfterOf(text), 0) << text;
+  }
   SelfTestReport test;
   test.outcome = SelfTestReport::Outcome::kOverBudget;
   test.latency_ms_p95 = 7.5;

@@ -44,7 +44,9 @@ Result<RefreshReport> ProcessWorker::Refresh(const std::string& power, bool firs
                        .families = config_.families,
                        .power = power,
                        .first = first};
+  retry_after_s_ = 0;
   WHET_ASSIGN_OR_RETURN(const std::string answer, Run(ToJson(job), kRefreshDeadlineS));
+  retry_after_s_ = RetryAfterOf(answer);
   return ParseRefreshAnswer(answer);
 }
 
@@ -64,8 +66,10 @@ Result<SendReport> ProcessWorker::Send() {
 }
 
 Result<FetchReport> ProcessWorker::Fetch(const FetchJob& job) {
+  retry_after_s_ = 0;
   WHET_ASSIGN_OR_RETURN(const std::string answer,
                         Run(ToJson(FetchRequestJob{.access = Access(), .job = job}), kFetchDeadlineS));
+  retry_after_s_ = RetryAfterOf(answer);
   return ParseFetchAnswer(answer);
 }
 

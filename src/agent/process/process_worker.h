@@ -23,6 +23,8 @@ class ProcessWorker : public Worker {
   Result<SendReport> Send();
   Result<FetchReport> Fetch(const FetchJob& job) override;
   Result<SelfTestReport> SelfTest(const SelfTestJob& job) override;
+  // How long the server asked to be left alone when the last Refresh or Fetch failed; 0 if it did not.
+  double retry_after_s() const { return retry_after_s_; }
 
  private:
   Result<std::string> Run(const std::string& input, double deadline_s) const;
@@ -31,6 +33,7 @@ class ProcessWorker : public Worker {
   std::vector<std::string> command_;
   Config config_;
   std::function<bool()> waiting_;
+  double retry_after_s_ = 0;
 };
 
 std::string SpoolPath(const Config& config);

@@ -8,7 +8,6 @@ namespace whet::agent {
 namespace {
 
 constexpr int kMostAtOnce = 200;
-constexpr double kLongestPatienceS = 24 * 3600;
 
 // A report that the server will never take, whoever sends it and when.
 bool IsRefusal(int status) { return status == 400 || status == 413 || status == 415 || status == 422; }

@@ -3,8 +3,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <utility>
 
 #include "agent/monitor/spool.h"
 #include "agent/process/jobs.h"
@@ -18,6 +20,26 @@ namespace {
 
 constexpr size_t kMaxJobBytes = size_t{1} << 20;
 
+// Passes requests on and remembers how long the server wants to be left alone.
+class NotingFetcher : public fleet::Fetcher {
+ public:
+  NotingFetcher(std::unique_ptr<fleet::Fetcher> fetcher, double& retry_after_s)
+      : fetcher_(std::move(fetcher)), retry_after_s_(retry_after_s) {}
+  Result<fleet::FetchResponse> Fetch(const fleet::FetchRequest& request,
+                                     const fleet::FetchSink& sink) override {
+    auto response = fetcher_->Fetch(request, sink);
+    if (response.ok() && (response->status == 429 || response->status == 503)) {
+      retry_after_s_ =
+          std::max(retry_after_s_, std::min(static_cast<double>(response->retry_after_s), kLongestPatienceS));
+    }
+    return response;
+  }
+
+ private:
+  std::unique_ptr<fleet::Fetcher> fetcher_;
+  double& retry_after_s_;
+};
+
 Result<std::unique_ptr<fleet::Fetcher>> FetcherFor(const std::string& ca_file) {
   fleet::FetchOptions options;
   options.user_agent = std::string("whet-agent/") + whet_version();
@@ -25,10 +47,11 @@ Result<std::unique_ptr<fleet::Fetcher>> FetcherFor(const std::string& ca_file) {
   return fleet::MakeFetcher(std::move(options));
 }
 
-Result<RefreshReport> Refresh(const RefreshJob& job) {
-  WHET_ASSIGN_OR_RETURN(const std::unique_ptr<fleet::Fetcher> fetcher, FetcherFor(job.access.ca_file));
+Result<RefreshReport> Refresh(const RefreshJob& job, double& retry_after_s) {
+  WHET_ASSIGN_OR_RETURN(std::unique_ptr<fleet::Fetcher> plain, FetcherFor(job.access.ca_file));
+  NotingFetcher fetcher(std::move(plain), retry_after_s);
   WHET_ASSIGN_OR_RETURN(const std::unique_ptr<SignedRepository> repository,
-                        SignedRepository::Open(job.access, *fetcher));
+                        SignedRepository::Open(job.access, fetcher));
   RefreshReport report;
   if (!job.first) {
     WHET_ASSIGN_OR_RETURN(report.unchanged, repository->IsUnchanged());
@@ -52,10 +75,11 @@ Result<RefreshReport> Refresh(const RefreshJob& job) {
   return report;
 }
 
-Result<FetchReport> Fetch(const FetchRequestJob& job) {
-  WHET_ASSIGN_OR_RETURN(const std::unique_ptr<fleet::Fetcher> fetcher, FetcherFor(job.access.ca_file));
+Result<FetchReport> Fetch(const FetchRequestJob& job, double& retry_after_s) {
+  WHET_ASSIGN_OR_RETURN(std::unique_ptr<fleet::Fetcher> plain, FetcherFor(job.access.ca_file));
+  NotingFetcher fetcher(std::move(plain), retry_after_s);
   WHET_ASSIGN_OR_RETURN(const std::unique_ptr<SignedRepository> repository,
-                        SignedRepository::Open(job.access, *fetcher));
+                        SignedRepository::Open(job.access, fetcher));
   WHET_RETURN_IF_ERROR(repository->Refresh());
   return FetchRelease(PosixFileSystem(), *repository, job.job);
 }
@@ -70,8 +94,9 @@ Result<SendReport> Send(const SendJob& job) {
 template <typename Job, typename Work>
 std::string Serve(Result<Job> job, const Work& work) {
   if (!job.ok()) return AnswerOf(job.status());
-  auto report = work(*job);
-  return report.ok() ? AnswerOf(*report) : AnswerOf(report.status());
+  double retry_after_s = 0;
+  auto report = work(*job, retry_after_s);
+  return report.ok() ? AnswerOf(*report) : AnswerOf(report.status(), retry_after_s);
 }
 
 }  // namespace
@@ -80,8 +105,13 @@ std::string ServeJob(std::string_view job) {
   const std::string kind = JobKind(job);
   if (kind == "refresh") return Serve(ParseRefreshJob(job), Refresh);
   if (kind == "fetch") return Serve(ParseFetchJob(job), Fetch);
-  if (kind == "self-test") return Serve(ParseSelfTestJob(job), RunSelfTest);
-  if (kind == "send") return Serve(ParseSendJob(job), Send);
+  if (kind == "self-test") {
+    return Serve(ParseSelfTestJob(job),
+                 [](const SelfTestRequest& request, double&) { return RunSelfTest(request); });
+  }
+  if (kind == "send") {
+    return Serve(ParseSendJob(job), [](const SendJob& request, double&) { return Send(request); });
+  }
   return AnswerOf(
       Error(Code::kInvalidArgument, "there is no such job; this program is started by whet-agent"));
 }

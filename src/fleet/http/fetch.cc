@@ -263,6 +263,7 @@ class CurlFetcher final : public Fetcher {
       Api().easy_setopt(curl, CURLOPT_POST, 1L);
       Api().easy_setopt(curl, CURLOPT_POSTFIELDS, request.body->data());
       Api().easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(request.body->size()));
+      if (request.put) Api().easy_setopt(curl, CURLOPT_CUSTOMREQUEST, "PUT");
     }
 
     const CURLcode code = Api().easy_perform(curl);

@@ -31,8 +31,9 @@ struct FetchRequest {
   uint64_t max_bytes = uint64_t{16} << 20;
   std::string bearer_token;
   std::vector<std::pair<std::string, std::string>> headers;  // name, value
-  // Present: a POST of these bytes. Absent: a GET.
+  // Present: a POST of these bytes, or a PUT. Absent: a GET.
   std::optional<std::string> body;
+  bool put = false;
   std::string content_type = "application/json";  // of `body`
 };
 

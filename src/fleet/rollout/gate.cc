@@ -64,8 +64,12 @@ Comparison Compare(const GateInput& input, RatioSums ArmSums::* sums, bool is_sh
     result.control /= weights;
     result.difference.value = result.candidate - factor * result.control;
     if (complete) result.difference.standard_error = std::sqrt(variance) / weights;
-  } else if (rest_candidate.n > 0) {
+  } else {
+    // Nothing to compare, but what there is of either side is shown.
     result.candidate = rest_candidate.ratio();
+    RatioSums all;
+    for (const auto& [stratum, arm] : input.control.strata) all.Add(arm.*sums);
+    result.control = all.ratio();
   }
   return result;
 }
@@ -110,6 +114,10 @@ std::string Conclude(const Rules& rules, const Finding& finding, const char* mar
   }
   verdict.verdict = Verdict::kInconclusive;
   return explain ? Format("too early to say whether it is within %s", margin_text) : "";
+}
+
+std::string DevicesText(uint64_t count) {
+  return count == 1 ? "1 device" : Format("%llu devices", static_cast<unsigned long long>(count));
 }
 
 std::string Percent(double share) { return Format("%.3g %%", share * 100); }
@@ -287,9 +295,8 @@ MetricVerdict JudgeAccuracy(const Policy& policy, const Rules& rules, const Gate
                    rules, input, explain);
     if (proxy.has_candidate && proxy.has_control) verdict = std::move(proxy);
   }
-  if (!verdict.judged) {
-    if (explain) verdict.reason = "accuracy and confidence are not told by both sides: not judged";
-    return verdict;
+  if (!verdict.judged && explain) {
+    verdict.reason = "accuracy and confidence are not told by both sides: not judged";
   }
   // Tested as what is wrong, shown as what is right.
   verdict.candidate = 1 - verdict.candidate;
@@ -374,15 +381,15 @@ Gate EvaluateGate(const Policy& policy, const GateInput& input, bool explain) {
     said(gate.control_devices > 0 ? "no device of the fleet falls into this stage"
                                   : "no device is known yet");
   } else if (gate.candidate_devices < gate.required_devices) {
-    said(Format("%llu devices report the candidate, %llu are required",
-                static_cast<unsigned long long>(gate.candidate_devices),
+    said(Format("%s %s the candidate, %llu are required", DevicesText(gate.candidate_devices).c_str(),
+                gate.candidate_devices == 1 ? "reports" : "report",
                 static_cast<unsigned long long>(gate.required_devices)));
   } else if (waiting != nullptr) {
     said(waiting->name + ": " + waiting->reason);
   } else {
     gate.verdict = Verdict::kPass;
-    said(Format("%llu devices with the candidate do no worse than %llu of the control%s",
-                static_cast<unsigned long long>(gate.candidate_devices),
+    said(Format("%s with the candidate %s no worse than %llu of the control%s",
+                DevicesText(gate.candidate_devices).c_str(), gate.candidate_devices == 1 ? "does" : "do",
                 static_cast<unsigned long long>(gate.control_devices),
                 input.control_is_past ? ", which is that of the stage before" : ""));
   }

@@ -123,7 +123,8 @@ Result<Json> StartRollout(ServerContext& context, const HttpRequest& request) {
   WHET_RETURN_IF_ERROR(NeedKeys(context));
   WHET_ASSIGN_OR_RETURN(const Json body, BodyOf(request));
   for (const auto& [key, value] : body.items()) {
-    if (key != "channel" && key != "family" && key != "candidate" && key != "stages" && key != "policy") {
+    if (key != "id" && key != "channel" && key != "family" && key != "candidate" && key != "stages" &&
+        key != "policy") {
       return Error(Code::kInvalidArgument, "the body has an unknown member '%.64s'", key.c_str());
     }
   }
@@ -139,7 +140,9 @@ Result<Json> StartRollout(ServerContext& context, const HttpRequest& request) {
   WHET_ASSIGN_OR_RETURN(const ReleaseName candidate, context.catalog->Find(family, version));
 
   const auto& principal = std::any_cast<const Principal&>(request.user);
-  const std::string id = NewRolloutId();
+  // An id of the caller's own: who asks again after a lost answer does not start a second rollout.
+  WHET_ASSIGN_OR_RETURN(const std::string given, TextOf(body, "id", true));
+  const std::string id = given.empty() ? NewRolloutId() : given;
   {
     WHET_ASSIGN_OR_RETURN(const auto sql, context.database->Connect());
     Status status = InTransaction(*sql, [&]() -> Status {
@@ -215,6 +218,14 @@ Result<Json> PutChannel(ServerContext& context, const HttpRequest& request) {
   }
   WHET_ASSIGN_OR_RETURN(const std::string family, TextOf(body, "family"));
   WHET_ASSIGN_OR_RETURN(const std::string version, TextOf(body, "version"));
+  Policy policy;
+  if (const auto trial = body.find("trial_s"); trial != body.end()) {
+    if (!trial->is_number_integer()) {
+      return Error(Code::kInvalidArgument, "'trial_s' is not a whole number of seconds");
+    }
+    policy.trial_s = trial->get<int64_t>();
+    WHET_RETURN_IF_ERROR(CheckPolicy(policy));
+  }
   WHET_ASSIGN_OR_RETURN(const ReleaseName release, context.catalog->Find(family, version));
   WHET_ASSIGN_OR_RETURN(const auto sql, context.database->Connect());
   Status status = InTransaction(*sql, [&]() -> Status {
@@ -236,6 +247,7 @@ Result<Json> PutChannel(ServerContext& context, const HttpRequest& request) {
     document.state = RolloutState::kDone;
     document.stable = release;
     document.percent = 100;
+    document.trial_s = policy.trial_s;
     document.sequence = 1;
     document.updated = FormatUtcTime(context.Now());
     // Before the commit: what cannot be published is not what the channel has.

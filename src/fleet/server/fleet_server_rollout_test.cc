@@ -90,6 +90,7 @@ TEST_P(ServedRolloutTest, PeopleSteerARollout) {
   const std::string at = "/api/v1/rollouts/" + id;
   EXPECT_EQ(Request(Role::kOperator, "POST", at + "/pause", R"({"reason":"lunch"})").status, 200);
   EXPECT_EQ(Document().state, RolloutState::kPaused);
+  EXPECT_EQ(Get("/api/v1/overview")["rollouts"][0]["state"], "paused");
   EXPECT_EQ(Request(Role::kOperator, "POST", at + "/resume").status, 200);
   EXPECT_EQ(Request(Role::kOperator, "POST", at + "/advance", R"({"reason":"sure"})").status, 200);
   EXPECT_EQ(Document().percent, 50);
@@ -99,6 +100,7 @@ TEST_P(ServedRolloutTest, PeopleSteerARollout) {
   EXPECT_EQ(Request(Role::kOperator, "POST", "/api/v1/rollouts/none/pause").status, 404);
   EXPECT_EQ(Request(Role::kOperator, "POST", at + "/rollback", R"({"reason":"no"})").status, 200);
   EXPECT_EQ(Document().state, RolloutState::kRolledBack);
+  EXPECT_TRUE(Get("/api/v1/overview")["rollouts"].empty()) << "it is under way no more";
   const Json audit = Get("/api/v1/audit?limit=2");
   EXPECT_EQ(audit["items"].size(), 2U);
   EXPECT_EQ(audit["items"][0]["detail"], "no");
@@ -114,6 +116,41 @@ TEST_P(ServedRolloutTest, PeopleSteerARollout) {
         R"({"channel":"stable","family":"detector","candidate":"1.1.0","policy":{"crashs":0.1}})"}) {
     const int status = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body).status;
     EXPECT_TRUE(status == 400 || status == 404) << body << " " << status;
+  }
+}
+
+TEST_P(ServedRolloutTest, AChannelsFirstReleaseHasItsTrial) {
+  const auto put = [&](const std::string& trial) {
+    return Request(Role::kReleaser, "PUT", "/api/v1/channels/stable",
+                   R"({"family":"detector","version":"1.0.0","trial_s":)" + trial + "}")
+        .status;
+  };
+  EXPECT_EQ(put("7"), 200);
+  EXPECT_EQ(Document().trial_s, 7);
+  for (const char* wrong : {"-1", "1.5", "\"soon\"", "1e300", "99999999999"})
+    EXPECT_EQ(put(wrong), 400) << wrong;
+  EXPECT_EQ(Document().trial_s, 7);
+}
+
+TEST_P(ServedRolloutTest, ARolloutsIdIsTheCallersIfGivenAndUsedOnce) {
+  ASSERT_EQ(
+      Request(Role::kReleaser, "PUT", "/api/v1/channels/stable", R"({"family":"detector","version":"1.0.0"})")
+          .status,
+      200);
+  const char* body =
+      R"({"id":"detector-1-1-0-a7","channel":"stable","family":"detector","candidate":"1.1.0"})";
+  const RawAnswer first = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body);
+  ASSERT_EQ(first.status, 200) << first.body;
+  EXPECT_EQ(Json::parse(first.body)["id"], "detector-1-1-0-a7");
+  EXPECT_EQ(Document().rollout, "detector-1-1-0-a7");
+  ASSERT_EQ(Request(Role::kOperator, "POST", "/api/v1/rollouts/detector-1-1-0-a7/rollback").status, 200);
+  const RawAnswer again = Request(Role::kReleaser, "POST", "/api/v1/rollouts", body);
+  EXPECT_EQ(again.status, 400);
+  EXPECT_THAT(again.body, HasSubstr("already"));
+  for (const char* id : {"short", "Detector-1-1-0-a7-capital", "detector/1/1/0/slashes"}) {
+    Json wrong = Json::parse(body);
+    wrong["id"] = id;
+    EXPECT_EQ(Request(Role::kReleaser, "POST", "/api/v1/rollouts", wrong.dump()).status, 400) << id;
   }
 }
 

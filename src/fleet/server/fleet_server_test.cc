@@ -6,17 +6,17 @@
 #include <signal.h>
 #include <sys/wait.h>
 
-#include <atomic>
-#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
 #include "fleet/rollout/cohort.h"
+#include "fleet/rollout/document.h"
 #include "fleet/server/context.h"
 #include "fleet/server/fleet_server_testing.h"
 #include "fleet/server/openapi.h"
+#include "fleet/telemetry/otlp.h"
 
 namespace whet::fleet {
 namespace {
@@ -24,10 +24,10 @@ namespace {
 using testing::Ask;
 using testing::FleetServerTest;
 using ::testing::HasSubstr;
-using testing::Json;
 using ::testing::Not;
 using testing::RawAnswer;
 using testing::RawConnection;
+using Json = nlohmann::json;
 
 INSTANTIATE_ON_BOTH_DATABASES(FleetServerTest);
 

@@ -1,10 +1,10 @@
-// For tests of the server: one with a repository of two releases, a dashboard and a token of every role, on a
-// database of its own.
+// A server over a database and a repository of the test's own, with a token of each role.
 #pragma once
 
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -83,7 +83,9 @@ class FleetServerTest : public DatabaseTest {
 
   virtual void Change(FleetServerOptions&) {}
 
-  void Start() {
+  // Another server over the same database and repository each time; null, and a failure, if it does not
+  // start.
+  std::unique_ptr<FleetServer> NewServer() {
     FleetServerOptions options;
     options.listen = "127.0.0.1:0";
     options.database = url_;
@@ -97,8 +99,13 @@ class FleetServerTest : public DatabaseTest {
     options.clock = [this] { return now_.load(); };
     Change(options);
     auto server = FleetServer::Start(std::move(options));
-    ASSERT_TRUE(server.ok()) << server.status().ToString();
-    server_ = std::move(*server);
+    EXPECT_TRUE(server.ok()) << server.status().ToString();
+    return server.ok() ? std::move(*server) : nullptr;
+  }
+
+  void Start() {
+    server_ = NewServer();
+    ASSERT_NE(server_, nullptr);
     Tokens tokens(*database_);
     for (const Role role : {Role::kDevice, Role::kViewer, Role::kOperator, Role::kReleaser}) {
       auto token = tokens.Create(std::string(RoleName(role)) + "-name", role, "", now_);
@@ -110,7 +117,11 @@ class FleetServerTest : public DatabaseTest {
   void TearDown() override { server_.reset(); }
 
   RawAnswer Request(Role role, std::string_view method, std::string_view target, std::string_view body = "") {
-    return Ask(server_->port(), method, target, "Authorization: Bearer " + tokens_[role] + "\r\n", body);
+    return RequestOf(*server_, role, method, target, body);
+  }
+  RawAnswer RequestOf(const FleetServer& server, Role role, std::string_view method, std::string_view target,
+                      std::string_view body = "") {
+    return Ask(server.port(), method, target, "Authorization: Bearer " + tokens_[role] + "\r\n", body);
   }
   Json Get(std::string_view target) {
     const RawAnswer answer = Request(Role::kOperator, "GET", target);
@@ -121,6 +132,10 @@ class FleetServerTest : public DatabaseTest {
   // One report of a device about a version.
   RawAnswer Send(const std::string& device, uint64_t sequence, const std::string& version,
                  uint64_t crashes = 0, double latency_ms = 10) {
+    return SendTo(*server_, device, sequence, version, crashes, latency_ms);
+  }
+  RawAnswer SendTo(const FleetServer& server, const std::string& device, uint64_t sequence,
+                   const std::string& version, uint64_t crashes = 0, double latency_ms = 10) {
     Report report;
     report.device = device;
     report.boot = "b1";
@@ -139,7 +154,7 @@ class FleetServerTest : public DatabaseTest {
     model.health = Health::kHealthy;
     model.active = true;
     report.models.push_back(std::move(model));
-    return Request(Role::kDevice, "POST", "/v1/metrics", ToOtlpJson(report));
+    return RequestOf(server, Role::kDevice, "POST", "/v1/metrics", ToOtlpJson(report));
   }
 
   std::string StartRollout(Json policy) {

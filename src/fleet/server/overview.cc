@@ -88,12 +88,10 @@ Result<Json> Overview::Make(int64_t now) {
     family_list.push_back({{"family", name}, {"versions", std::move(list)}});
   }
 
-  // Those that go on, and what ended within a day.
   std::vector<std::string> ids;
-  WHET_RETURN_IF_ERROR(
-      sql->Run("SELECT id FROM rollouts WHERE state IN ('running', 'paused') OR created >= $1 ORDER BY "
-               "created DESC, id LIMIT 20",
-               {now - 86400}, [&](const SqlRow& row) { ids.emplace_back(row.Text(0)); }));
+  WHET_RETURN_IF_ERROR(sql->Run(
+      "SELECT id FROM rollouts WHERE state IN ('running', 'paused') ORDER BY created DESC, id LIMIT 20", {},
+      [&](const SqlRow& row) { ids.emplace_back(row.Text(0)); }));
   Json rollouts = Json::array();
   for (const std::string& id : ids) {
     WHET_ASSIGN_OR_RETURN(const StoredRollout stored, LoadRollout(*sql, id, false));

@@ -49,6 +49,11 @@ Result<StoredRollout> LoadRollout(SqlConnection& sql, std::string_view id, bool 
 Status InsertRollout(SqlConnection& sql, const Rollout& rollout) {
   if (sql.is_postgres()) WHET_RETURN_IF_ERROR(sql.Run("SELECT pg_advisory_xact_lock(7234503)"));
   std::string other;
+  WHET_RETURN_IF_ERROR(sql.Run("SELECT id FROM rollouts WHERE id = $1", {rollout.id},
+                               [&](const SqlRow& row) { other = row.Text(0); }));
+  if (!other.empty()) {
+    return Error(Code::kInvalidArgument, "there is a rollout %s already; an id is used once", other.c_str());
+  }
   WHET_RETURN_IF_ERROR(
       sql.Run("SELECT id FROM rollouts WHERE channel = $1 AND family = $2 AND state IN ('running', 'paused')",
               {rollout.channel, rollout.family}, [&](const SqlRow& row) { other = row.Text(0); }));

@@ -37,6 +37,7 @@ class HealthMonitor {
   // Of the window; 0 without data.
   double MeanLatencyMs() const;
   double ErrorShare() const;
+  const HealthBudget& budget() const { return budget_; }
 
  private:
   void Add(double value);

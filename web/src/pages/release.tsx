@@ -96,8 +96,8 @@ function StartRollout({ release, channels }: { release: Release; channels: Chann
         >
           {channels.length === 0 && (
             <p>
-              There is no channel yet. The first version of a model is made stable in one by <code>PUT /api/v1/channels</code>; later ones are
-              rolled out against it.
+              There is no channel yet. <code>whet rollout set</code> gives one the first version of a model; later ones are rolled out
+              against it.
             </p>
           )}
           <div class="field">
