@@ -12,6 +12,11 @@ namespace {
 
 SqlValue Count(uint64_t number) { return static_cast<int64_t>(std::min<uint64_t>(number, INT64_MAX)); }
 
+// What an event's detail says of its number; nothing of one.
+std::string Times(uint64_t count) {
+  return count == 1 ? "" : Format("%llu times", static_cast<unsigned long long>(count));
+}
+
 Health WorstHealth(const Report& report) {
   Health worst = Health::kUnknown;
   for (const ModelReport& model : report.models) {
@@ -214,14 +219,12 @@ Status Ingest::WriteModel(SqlConnection& sql, const Report& report, const ModelR
 
   for (size_t i = 0; i < kInstallOutcomes; ++i) {
     if (model.installs[i] == 0) continue;
-    WHET_RETURN_IF_ERROR(Event(
-        sql, report, now, std::string(InstallOutcomeName(static_cast<InstallOutcome>(i))), model,
-        model.installs[i] == 1 ? ""
-                               : Format("%llu times", static_cast<unsigned long long>(model.installs[i]))));
+    WHET_RETURN_IF_ERROR(Event(sql, report, now,
+                               std::string(InstallOutcomeName(static_cast<InstallOutcome>(i))), model,
+                               Times(model.installs[i])));
   }
   if (model.crashes > 0) {
-    WHET_RETURN_IF_ERROR(Event(sql, report, now, "crashed", model,
-                               Format("%llu times", static_cast<unsigned long long>(model.crashes))));
+    WHET_RETURN_IF_ERROR(Event(sql, report, now, "crashed", model, Times(model.crashes)));
   }
   if (model.active) {
     bool known = false;

@@ -108,6 +108,8 @@ export function Chart(props: ChartProps) {
           ...(group ? { sync: { key: group } } : {}),
         },
         scales: {
+          // One point alone: two minutes around it, where uPlot would show years.
+          x: { range: (_plot, low, high) => (times.length === 1 ? [(times[0] ?? 0) - 60, (times[0] ?? 0) + 60] : [low, high]) },
           y: {
             range: (_plot, low, high) => {
               if (low === null || high === null) return [0, 1];
