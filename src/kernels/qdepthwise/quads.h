@@ -1,7 +1,7 @@
-// Bytes in fours: interleaving them, and their dot products. Include it only from *_dot_isa.cc files.
+// Dot products of bytes in fours. Include it only from *_dot_isa.cc files.
 #pragma once
 
-#include "kernels/simd/simd.h"
+#include "kernels/simd/unpack.h"
 
 #if defined(__ARM_FEATURE_DOTPROD)
 #include <arm_neon.h>
@@ -10,47 +10,6 @@
 namespace whet::kernels::WHET_ISA {
 
 inline constexpr int kQuad = 4;
-
-// Within each 128 bits: the elements of a and b in turn, of the lower and of the upper halves.
-#if defined(__AVX512F__)
-#define WHET_UNPACK(name, bits, half)                                                                 \
-  WHET_INLINE I32 name(I32 a, I32 b) {                                                                \
-    return reinterpret_cast<I32>(                                                                     \
-        _mm512_unpack##half##_epi##bits(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b))); \
-  }
-#elif defined(__AVX2__)
-#define WHET_UNPACK(name, bits, half)                                                                 \
-  WHET_INLINE I32 name(I32 a, I32 b) {                                                                \
-    return reinterpret_cast<I32>(                                                                     \
-        _mm256_unpack##half##_epi##bits(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b))); \
-  }
-#else
-using QuadBytes = int8_t __attribute__((vector_size(16)));
-using QuadHalves = int16_t __attribute__((vector_size(16)));
-#define WHET_UNPACK(name, bits, half) \
-  WHET_INLINE I32 name(I32 a, I32 b) { return reinterpret_cast<I32>(Unpack_##half##_##bits(a, b)); }
-WHET_INLINE QuadBytes Unpack_lo_8(I32 a, I32 b) {
-  return __builtin_shufflevector(reinterpret_cast<QuadBytes>(a), reinterpret_cast<QuadBytes>(b), 0, 16, 1, 17,
-                                 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-WHET_INLINE QuadBytes Unpack_hi_8(I32 a, I32 b) {
-  return __builtin_shufflevector(reinterpret_cast<QuadBytes>(a), reinterpret_cast<QuadBytes>(b), 8, 24, 9, 25,
-                                 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-}
-WHET_INLINE QuadHalves Unpack_lo_16(I32 a, I32 b) {
-  return __builtin_shufflevector(reinterpret_cast<QuadHalves>(a), reinterpret_cast<QuadHalves>(b), 0, 8, 1, 9,
-                                 2, 10, 3, 11);
-}
-WHET_INLINE QuadHalves Unpack_hi_16(I32 a, I32 b) {
-  return __builtin_shufflevector(reinterpret_cast<QuadHalves>(a), reinterpret_cast<QuadHalves>(b), 4, 12, 5,
-                                 13, 6, 14, 7, 15);
-}
-#endif
-WHET_UNPACK(UnpackLow8, 8, lo)
-WHET_UNPACK(UnpackHigh8, 8, hi)
-WHET_UNPACK(UnpackLow16, 16, lo)
-WHET_UNPACK(UnpackHigh16, 16, hi)
-#undef WHET_UNPACK
 
 // sum + a . b for the four bytes in each lane; b has signs, and on Arm a has them, too. With AVX2 and with
 // AVX-512 without VNNI, products are added up in pairs in 16 bits first, which is exact only for a b of which

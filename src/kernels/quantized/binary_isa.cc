@@ -1,6 +1,8 @@
 #include "kernels/quantized/binary.h"
 
 #include "kernels/quantized/bytes_simd.h"
+#include "kernels/requantize/pack_bytes.h"
+#include "kernels/simd/unpack.h"
 
 namespace whet::kernels::WHET_ISA {
 
@@ -75,6 +77,79 @@ void BinaryRow(const RowOperands& row, int64_t n, const Term& a, const Term& b, 
 
 using RowFn = void (*)(const RowOperands&, int64_t, const Term&, const Term&, const Steps&);
 
+#if defined(__AVX2__)
+// What turns a whole vector of bytes into reals: a byte behind the upper half of 2^23 is 2^23 plus the byte.
+struct WideTerm {
+  WideTerm(DType type, int32_t zero_point, float of_ratio)
+      : flip(Set1(type == DType::kI8 ? static_cast<int32_t>(0x80808080) : 0)),
+        zero(Set1(static_cast<float>((1 << 23) + zero_point + (type == DType::kI8 ? 128 : 0)))),
+        ratio(Set1(of_ratio)) {}
+  I32 flip;
+  F32 zero;
+  F32 ratio;
+};
+
+// The elements' steps from zero, in the order in which PackedSteps::Pack takes them.
+WHET_INLINE void LoadWide(const uint8_t* p, const WideTerm& term, F32 (&x)[4]) {
+  I32 bytes;
+  std::memcpy(&bytes, p, sizeof(bytes));
+  bytes ^= term.flip;
+  const I32 upper = Set1(0x4b004b00);
+  const I32 low = UnpackLow8(bytes, I32{}), high = UnpackHigh8(bytes, I32{});
+  x[0] = AsF32(UnpackLow16(low, upper)) - term.zero;
+  x[1] = AsF32(UnpackHigh16(low, upper)) - term.zero;
+  x[2] = AsF32(UnpackLow16(high, upper)) - term.zero;
+  x[3] = AsF32(UnpackHigh16(high, upper)) - term.zero;
+}
+WHET_INLINE F32 RepeatedWide(uint8_t byte, DType type, int32_t zero_point) {
+  const int32_t x = type == DType::kI8 ? int32_t{static_cast<int8_t>(byte)} : byte;
+  return Set1(static_cast<float>(x - zero_point));
+}
+
+// The whole vectors of a row; returns how many elements these are.
+template <Op op, typename Y, Walk a_walk, Walk b_walk>
+int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTerm& a, const WideTerm& b) {
+  const PackedSteps<Y> steps(p.y_zero, p.low, p.high);
+  F32 xa[4], xb[4];
+  if (a_walk == Walk::kRepeated) {
+    for (F32& x : xa) x = RepeatedWide(*row.a, p.a_type, p.a_zero);
+  }
+  if (b_walk == Walk::kRepeated) {
+    for (F32& x : xb) x = RepeatedWide(*row.b, p.b_type, p.b_zero);
+  }
+  int64_t i = 0;
+  for (; i + kVectorBytes <= n; i += kVectorBytes) {
+    if (a_walk == Walk::kDense) LoadWide(row.a + i, a, xa);
+    if (b_walk == Walk::kDense) LoadWide(row.b + i, b, xb);
+    F32 y[4];
+#pragma GCC unroll 4
+    for (int v = 0; v < 4; ++v) {
+      y[v] = op == Op::kAdd ? xa[v] * a.ratio + xb[v] * b.ratio : xa[v] * xb[v] * a.ratio;
+    }
+    const Wide bytes = PackedSteps<Y>::Pack(steps, y[0], y[1], y[2], y[3]);
+    std::memcpy(row.y + i, &bytes, sizeof(bytes));
+  }
+  return i;
+}
+
+using WideRowFn = int64_t (*)(const Params&, const RowOperands&, int64_t, const WideTerm&, const WideTerm&);
+
+template <Op op, typename Y>
+WideRowFn WideRowFor(const RowOperands& row) {
+  if (row.a_stride == 1 && row.b_stride == 1) return WideRow<op, Y, Walk::kDense, Walk::kDense>;
+  if (row.a_stride == 1 && row.b_stride == 0) return WideRow<op, Y, Walk::kDense, Walk::kRepeated>;
+  if (row.a_stride == 0 && row.b_stride == 1) return WideRow<op, Y, Walk::kRepeated, Walk::kDense>;
+  return nullptr;
+}
+WideRowFn FindWideRow(const Params& p, const RowOperands& row, int64_t columns) {
+  if (row.y_stride != 1 || columns < kVectorBytes) return nullptr;
+  const bool is_signed = p.y_type == DType::kI8;
+  if (p.op == Op::kAdd)
+    return is_signed ? WideRowFor<Op::kAdd, int8_t>(row) : WideRowFor<Op::kAdd, uint8_t>(row);
+  return is_signed ? WideRowFor<Op::kMul, int8_t>(row) : WideRowFor<Op::kMul, uint8_t>(row);
+}
+#endif
+
 template <Op op, typename A, typename B>
 RowFn RowFor(const RowOperands& row) {
   const bool a_dense = row.a_stride == 1, b_dense = row.b_stride == 1;
@@ -106,6 +181,10 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
   row.a_stride = p.stride[1][columns_at];
   row.b_stride = p.stride[2][columns_at];
   const RowFn run = p.op == Op::kAdd ? RowOfTypes<Op::kAdd>(p, row) : RowOfTypes<Op::kMul>(p, row);
+#if defined(__AVX2__)
+  const WideRowFn wide = FindWideRow(p, row, p.size[columns_at]);
+  const WideTerm wide_a(p.a_type, p.a_zero, p.a_ratio), wide_b(p.b_type, p.b_zero, p.b_ratio);
+#endif
   const int64_t column_blocks = (p.size[columns_at] + p.block_columns - 1) / p.block_columns;
   const int64_t row_blocks = (p.size[rows_at] + p.block_rows - 1) / p.block_rows;
   for (int64_t unit = begin; unit < end; ++unit) {
@@ -125,7 +204,19 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
     row.a = static_cast<const uint8_t*>(args.operands[1]) + at[1];
     row.b = static_cast<const uint8_t*>(args.operands[2]) + at[2];
     for (int64_t r = 0; r < rows; ++r) {
-      run(row, columns, a, b, steps);
+      int64_t done = 0;
+#if defined(__AVX2__)
+      if (wide != nullptr) done = wide(p, row, columns, wide_a, wide_b);
+#endif
+      if (done < columns) {
+        const RowOperands tail{row.y + done * row.y_stride,
+                               row.a + done * row.a_stride,
+                               row.b + done * row.b_stride,
+                               row.y_stride,
+                               row.a_stride,
+                               row.b_stride};
+        run(tail, columns - done, a, b, steps);
+      }
       row.y += p.stride[0][rows_at];
       row.a += p.stride[1][rows_at];
       row.b += p.stride[2][rows_at];
