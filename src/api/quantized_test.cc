@@ -165,6 +165,17 @@ TEST_F(QuantizedTest, ActivationsBecomeBoundsOfASum) {
   EXPECT_THAT(Run(1), Each("QuantizedBinary"));
 }
 
+TEST_F(QuantizedTest, ParametricRelus) {
+  auto slopes = Constant::Allocate(DType::kF32, Shape{1, 1, 37});
+  for (int64_t c = 0; c < 37; ++c)
+    static_cast<float*>(slopes->mutable_data())[c] = 0.05F * static_cast<float>(c) - 0.3F;
+  Value* slope = b.Const(slopes);
+  Output(b.Emit("PRelu", {Input({2, 5, 6, 37}), slope}), kOtherU8);
+  Output(b.Emit("PRelu", {Input({2, 5, 6, 37}, kI8), slope}), kI8);
+  Output(b.Emit("Relu", {b.Emit("PRelu", {Input({2, 5, 6, 37}, kI8), slope})}), kU8);
+  EXPECT_THAT(Run(1), Each("QuantizedPRelu"));
+}
+
 TEST_F(QuantizedTest, Averages) {
   const Attributes window = {{"kernel_shape", std::vector<int64_t>{3, 2}},
                              {"strides", std::vector<int64_t>{2, 1}},

@@ -251,6 +251,7 @@ bool Lowering::TryAlias(const Node& node) {
     return true;
   }
   // Slices and splits whose parts are regular pieces of the whole.
+  if (!IsSliceLike(node)) return false;
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     const Value* y = node.output(i);
     View view;
@@ -259,7 +260,6 @@ bool Lowering::TryAlias(const Node& node) {
       return false;
     if (view.strided && !ReadersTakeStrided(*y)) return false;
   }
-  if (!IsSliceLike(node)) return false;
   const TensorDraft whole = tensors_[TensorOf(node.input(0))];
   for (size_t i = 0; i < node.outputs().size(); ++i) {
     const Value* y = node.output(i);

@@ -118,7 +118,7 @@ bool ViewOfSlice(const Node& node, size_t i, const TensorDraft& whole, View* vie
 
 namespace {
 
-constexpr std::array<std::string_view, 14> kTakeStrided = {"Attention",
+constexpr std::array<std::string_view, 15> kTakeStrided = {"Attention",
                                                            "Conv",
                                                            "ConvTranspose",
                                                            "FusedElementwise",
@@ -130,6 +130,7 @@ constexpr std::array<std::string_view, 14> kTakeStrided = {"Attention",
                                                            "QuantizedBinary",
                                                            "QuantizedConv",
                                                            "QuantizedMatMul",
+                                                           "QuantizedPRelu",
                                                            "QuantizedResize",
                                                            "QuantizedTable"};
 

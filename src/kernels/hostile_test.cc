@@ -15,6 +15,7 @@
 #include "kernels/qdepthwise/qdepthwise.h"
 #include "kernels/quantized/binary.h"
 #include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/prelu_8bit.h"
 #include "kernels/quantized/quantize.h"
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
@@ -30,6 +31,7 @@
 #include "kernels/row_outputs.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/testing.h"
+#include "kernels/weight_gemm/weight_gemm.h"
 
 namespace whet::kernels {
 namespace {
@@ -203,6 +205,27 @@ TEST(HostileParams, Winograd) {
   }
 }
 
+TEST(HostileParams, StoredWeights) {
+  for (Isa isa : RunnableIsas()) {
+    for (weight_gemm::Format format :
+         {weight_gemm::Format::kF16, weight_gemm::Format::kI8, weight_gemm::Format::kU4}) {
+      weight_gemm::Params p;
+      p.m = 3;
+      p.n = p.ldc = 37;
+      p.k = p.lda = 50;
+      p.group = format == weight_gemm::Format::kF16 ? 50 : 16;
+      p.format = format;
+      Choice choice;
+      ASSERT_TRUE(weight_gemm::Choose(isa, &p, &choice).ok());
+      const std::vector<uint16_t> halves(50 * 37, 1);
+      const std::vector<int16_t> integers(50 * 37, 1);
+      const std::vector<float> scales(4 * 37, 1);
+      const uint64_t packed = weight_gemm::Pack(*choice.row, p, {halves, integers, scales, {}}).size();
+      EXPECT_GT(RunDamaged(choice, p, {444, 600, packed, 148, 0, 0}), 1);
+    }
+  }
+}
+
 TEST(HostileParams, Moves) {
   for (Isa isa : RunnableIsas()) {
     for (bool transpose : {false, true}) {
@@ -332,6 +355,16 @@ TEST(HostileParams, QuantizedIntegers) {
       ASSERT_TRUE(quantized_binary::Choose(isa, dims, dense, dense, b, &q, &choice).ok());
       EXPECT_GT(RunDamaged(choice, q, {222, 222, 222}), 1);
     }
+
+    prelu_8bit::Params l{};
+    l.x_type = DType::kI8;
+    l.y_type = DType::kU8;
+    l.high = 255;
+    l.rows = 6;
+    l.channels = l.y_stride = 37;
+    l.x_stride = 40;
+    ASSERT_TRUE(prelu_8bit::Choose(isa, &l, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, l, {222, 240, 148}), 1);
 
     pool_8bit::Params p{};
     pool::Params& w = p.window;

@@ -20,6 +20,7 @@
 #include "kernels/qdepthwise/qdepthwise.h"
 #include "kernels/quantized/binary.h"
 #include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/prelu_8bit.h"
 #include "kernels/quantized/quantize.h"
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
@@ -33,6 +34,7 @@
 #include "kernels/resize/resize.h"
 #include "kernels/row_outputs.h"
 #include "kernels/softmax/softmax.h"
+#include "kernels/weight_gemm/weight_gemm.h"
 
 namespace whet::kernels {
 
@@ -66,6 +68,7 @@ constexpr Family kFamilies[] = {
     {pad::AppendRows},
     {pool::AppendRows},
     {pool_8bit::AppendRows},
+    {prelu_8bit::AppendRows},
     {qconv::AppendRows},
     {qdepthwise::AppendRows},
     {quantize::AppendRows},
@@ -78,6 +81,7 @@ constexpr Family kFamilies[] = {
     {softmax::AppendRows},
     {softmax_8bit::AppendRows},
     {table::AppendRows},
+    {weight_gemm::AppendRows},
 };
 // clang-format on
 

@@ -5,6 +5,7 @@
 #include "ir/op_def.h"
 #include "passes/match.h"
 #include "passes/pass_list.h"
+#include "passes/stored_weights.h"
 
 namespace whet {
 namespace {
@@ -31,7 +32,7 @@ enum class Scope : uint8_t {
 
 bool Foldable(const Node& node, Scope scope) {
   if (node.op().reference == nullptr || node.op().nondeterministic || !node.subgraphs.empty()) return false;
-  if (scope != Scope::kAll && node.Is("DequantizeLinear")) return false;
+  if (node.Is("DequantizeLinear") && (scope != Scope::kAll || StaysStored(node))) return false;
   if (scope == Scope::kAllButWeights && node.Is("Cast") && IsFloat(node.input(0)->type.dtype)) return false;
   if (AsksForShapeOnly(node)) return true;
   uint64_t input_bytes = 0;

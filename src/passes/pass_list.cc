@@ -35,6 +35,8 @@ constexpr Pass kPasses[] = {
      FuseQuantizedTables},
     {"fuse_quantized_binary", "adds, subtracts and multiplies quantized integers without dequantizing them",
      FuseQuantizedBinary},
+    {"fuse_quantized_prelu", "applies parametric ReLUs to quantized integers without dequantizing them",
+     FuseQuantizedPRelu},
     {"fuse_quantized_pools", "averages quantized integers without dequantizing them", FuseQuantizedPools},
     {"fuse_quantized_resize", "resamples quantized images without dequantizing them", FuseQuantizedResize},
     {"fuse_quantized_softmax", "computes softmax of quantized integers by a table", FuseQuantizedSoftmax},

@@ -32,6 +32,7 @@ Result<int> FusePad(Graph& graph);
 Result<int> PropagateQuantization(Graph& graph);
 Result<int> FuseQuantizedTables(Graph& graph);
 Result<int> FuseQuantizedBinary(Graph& graph);
+Result<int> FuseQuantizedPRelu(Graph& graph);
 Result<int> FuseQuantizedPools(Graph& graph);
 Result<int> FuseQuantizedResize(Graph& graph);
 Result<int> FuseQuantizedSoftmax(Graph& graph);

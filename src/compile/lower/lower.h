@@ -11,6 +11,9 @@ Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedConv(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedMatMul(const Node& node, Lowering& lowering);
 Result<bool> LowerMatMul(const Node& node, Lowering& lowering);
+// MatMul with weights that kernels read as they are stored: integers, or what 16-bit floats hold exactly.
+Result<bool> LowerStoredIntegers(const Node& node, Lowering& lowering);
+Result<bool> LowerStoredHalves(const Node& node, int64_t rows, int64_t k, int64_t n, Lowering& lowering);
 Result<bool> LowerElementwise(const Node& node, Lowering& lowering);
 Result<bool> LowerPool(const Node& node, Lowering& lowering);
 Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering);
@@ -18,6 +21,7 @@ Result<bool> LowerQuantizedAveragePool(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantize(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedTable(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedBinary(const Node& node, Lowering& lowering);
+Result<bool> LowerQuantizedPRelu(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedResize(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedSoftmax(const Node& node, Lowering& lowering);
 Result<bool> LowerReshape(const Node& node, Lowering& lowering);

@@ -40,6 +40,7 @@ constexpr Entry kTable[] = {
     {"QuantizedBinary", LowerQuantizedBinary},
     {"QuantizedConv", LowerQuantizedConv},
     {"QuantizedMatMul", LowerQuantizedMatMul},
+    {"QuantizedPRelu", LowerQuantizedPRelu},
     {"QuantizedResize", LowerQuantizedResize},
     {"QuantizedSoftmax", LowerQuantizedSoftmax},
     {"QuantizedTable", LowerQuantizedTable},

@@ -58,6 +58,8 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   const Value* a = node.input(0);
   const Value* b = node.input(1);
   const Value* y = node.output();
+  WHET_ASSIGN_OR_RETURN(const bool stored, LowerStoredIntegers(node, lowering));
+  if (stored) return true;
   if (a->type.dtype != DType::kF32 || b->type.dtype != DType::kF32) return false;
   if (node.attributes.Int("transpose_a") != 0) return false;
   Shape a_shape = a->type.ToShape();
@@ -77,6 +79,11 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   params.k = a_shape.back();
   params.n = y_shape.back();
   const bool one_b = b_shape.elements() == params.k * params.n;
+  if (one_b && b->IsConstant()) {
+    WHET_ASSIGN_OR_RETURN(const bool halves, LowerStoredHalves(node, a_shape.elements() / params.k, params.k,
+                                                               params.n, lowering));
+    if (halves) return true;
+  }
   EpilogueOperands operands;
   if (!ReadEpilogue(node, 2, params.n, lowering, &operands)) return false;
 

@@ -2,10 +2,13 @@
 #include "compile/lower/lower.h"
 #include "compile/lower/strides.h"
 #include "kernels/quantized/binary.h"
+#include "kernels/quantized/prelu_8bit.h"
 #include "kernels/quantized/quantize.h"
 #include "kernels/quantized/softmax_8bit.h"
 #include "kernels/quantized/table.h"
 #include "ops/quantized_binary_common.h"
+#include "ops/quantized_prelu_common.h"
+#include "passes/stored_weights.h"
 
 namespace whet {
 
@@ -61,6 +64,36 @@ Result<bool> LowerQuantizedBinary(const Node& node, Lowering& lowering) {
   return true;
 }
 
+Result<bool> LowerQuantizedPRelu(const Node& node, Lowering& lowering) {
+  namespace kernel = kernels::prelu_8bit;
+  const Value *x = node.input(0), *slope = node.input(1);
+  const Shape shape = x->type.ToShape();
+  if (shape.elements() == 0 || !slope->IsConstant()) return false;
+  const ops::PReluRescale rescale = ops::PReluRescaleOf(node.attributes);
+  const TensorId in = lowering.TensorOf(x);
+  const TensorId out = lowering.TensorOf(node.output());
+  kernel::Params params{};
+  params.x_type = x->type.dtype;
+  params.y_type = rescale.y.type;
+  params.x_zero = rescale.x.zero_point;
+  params.y_zero = rescale.y.quantization.zero_point;
+  params.low = rescale.y.low;
+  params.high = rescale.y.high;
+  params.positive = rescale.positive;
+  params.channels = shape.back();
+  params.rows = lowering.tensor(in).rows();
+  params.x_stride = lowering.tensor(in).row_stride;
+  params.y_stride = lowering.tensor(out).row_stride;
+  kernels::Choice choice{};
+  if (!kernel::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  std::vector<float> negative;
+  for (int64_t c = 0; c < params.channels; ++c)
+    negative.push_back(rescale.Negative(slope->constant()->view().as<float>()[c]));
+  lowering.AddKernel(node, choice, params, {out, in, lowering.WeightsOf<float>(DType::kF32, negative)});
+  lowering.MayWriteOver(0, 1);
+  return true;
+}
+
 Result<bool> LowerQuantizedSoftmax(const Node& node, Lowering& lowering) {
   namespace kernel = kernels::softmax_8bit;
   const Shape shape = node.input(0)->type.ToShape();
@@ -90,6 +123,7 @@ Result<bool> LowerQuantizedSoftmax(const Node& node, Lowering& lowering) {
 
 Result<bool> LowerQuantize(const Node& node, Lowering& lowering) {
   const bool inverse = node.Is("DequantizeLinear");
+  if (inverse && StaysStored(node)) return true;
   const Value* reals = inverse ? node.output() : node.input(0);
   const Value* integers = inverse ? node.input(0) : node.output();
   const Value* scale = node.input(1);

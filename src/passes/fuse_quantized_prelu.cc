@@ -1,0 +1,48 @@
+#include <cstring>
+
+#include "passes/pass_list.h"
+#include "passes/quantized_match.h"
+
+namespace whet {
+namespace {
+
+// The slopes as a vector, if they are constant and one a channel, channels last; else null.
+Value* SlopeByChannel(GraphBuilder& builder, const Value* slope, const Type& x) {
+  if (slope == nullptr || !slope->IsConstant() || slope->type.dtype != DType::kF32 || x.rank() < 1)
+    return nullptr;
+  const Shape shape = slope->type.ToShape();
+  const Dim& channels = x.dims.back();
+  if (shape.rank() < 1 || !channels.known() || shape.elements() != channels.lo ||
+      shape.back() != channels.lo) {
+    return nullptr;
+  }
+  auto vector = Constant::Allocate(DType::kF32, Shape{shape.elements()});
+  std::memcpy(vector->mutable_data(), slope->constant()->view().data, slope->constant()->bytes());
+  return builder.Const(std::move(vector), slope->name() + ":slopes");
+}
+
+Result<bool> Rewrite(Graph& graph, Node& node) {
+  const auto result = MatchQuantize(node);
+  if (!result || !result->producer->Is("PRelu")) return false;
+  const Node& prelu = *result->producer;
+  const auto x = Dequantized(prelu.input(0));
+  if (!x) return false;
+  GraphBuilder builder(graph, &node);
+  builder.SetNodeName(prelu.name());
+  Value* slope = SlopeByChannel(builder, prelu.input(1), prelu.input(0)->type);
+  if (slope == nullptr) return false;
+  Attributes attributes;
+  ops::SetQuantization(attributes, "x", x->quantization);
+  ops::SetQuantizedOutput(attributes, result->output);
+  Value* y = builder.Emit("QuantizedPRelu", {x->integers, slope}, std::move(attributes));
+  if (!builder.ok()) return builder.TakeStatus();
+  Replace(graph, node.output(), y);
+  return true;
+}
+
+}  // namespace
+
+// Parametric ReLUs with a slope a channel between DequantizeLinear and QuantizeLinear.
+Result<int> FuseQuantizedPRelu(Graph& graph) { return RewriteNodes(graph, Rewrite); }
+
+}  // namespace whet
