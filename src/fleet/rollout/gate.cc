@@ -140,16 +140,15 @@ void JudgeMissing(const Metric& metric, const Comparison& comparison, bool expla
   if (comparison.has_control && metric.required) {
     verdict.judged = true;
     verdict.verdict = Verdict::kInconclusive;
-    if (explain)
-      verdict.reason = Format("the control's devices tell of %s, the candidate's do not", metric.what);
+    if (explain) verdict.reason = "the control's devices tell of it, the candidate's do not yet";
     return;
   }
   verdict.judged = false;
   verdict.verdict = Verdict::kInconclusive;
   if (!explain) return;
   verdict.reason = !comparison.has_candidate && !comparison.has_control
-                       ? Format("no device tells of %s: not judged", metric.what)
-                       : Format("only one side tells of %s: not judged", metric.what);
+                       ? "no device tells of it: not judged"
+                       : "only one side tells of it: not judged";
 }
 
 // Load swings over a day, and with it latency and energy; silence grows with a stage's age. Only devices of
