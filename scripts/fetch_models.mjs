@@ -80,15 +80,16 @@ function fetchNpm(wantedPackages) {
 function fetchDebian(name, p) {
   const target = path.join(models, name);
   if (isComplete(target, p)) return;
-  console.log(`models: fetching Debian package ${name}`);
+  const debian = p.package ?? name;
+  console.log(`models: fetching Debian package ${debian}`);
   const work = emptyFolder(path.join(models, '.work'));
   fs.chmodSync(work, 0o777); // apt downloads as a user of its own
   try {
-    run('apt-get', ['-qq', 'download', name], { cwd: work });
+    run('apt-get', ['-qq', 'download', debian], { cwd: work });
   } catch {
     const update = process.getuid() === 0 ? ['apt-get', '-qq', 'update'] : ['sudo', 'apt-get', '-qq', 'update'];
     run(update[0], update.slice(1));
-    run('apt-get', ['-qq', 'download', name], { cwd: work });
+    run('apt-get', ['-qq', 'download', debian], { cwd: work });
   }
   const archive = fs.readdirSync(work).find((f) => f.endsWith('.deb'));
   run('dpkg-deb', ['-x', path.join(work, archive), path.join(work, 'unpacked')]);

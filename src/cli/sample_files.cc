@@ -238,6 +238,13 @@ Result<std::unique_ptr<quantize::SampleSource>> OpenSamples(const Graph& graph,
     }
   } else if (fs::path(data).extension() == ".npz") {
     WHET_ASSIGN_OR_RETURN(std::vector<data::NamedArray> arrays, data::ReadNpz(data));
+    // With `x` or labels it is one of the data sets.
+    const bool labelled = std::ranges::any_of(arrays, [&](const data::NamedArray& array) {
+      constexpr std::string_view kOfSets[] = {"x", "y", "label", "labels"};
+      return graph.FindValue(array.name) == nullptr &&
+             std::ranges::find(kOfSets, array.name) != std::end(kOfSets);
+    });
+    if (labelled) return OpenDatasetSamples(graph, arguments);
     auto samples = ArraySamples::Open(graph, arguments, std::move(arrays));
     if (!samples.ok()) return samples.TakeStatus().At(data);
     if ((*samples)->size() == 0) return empty("it holds no samples");

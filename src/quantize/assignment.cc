@@ -6,6 +6,7 @@
 #include <unordered_set>
 
 #include "passes/match.h"
+#include "quantize/comparisons.h"
 
 namespace whet::quantize {
 namespace {
@@ -65,6 +66,13 @@ class Assigner {
       }
       // The other schemes are about weights.
       if (!IsStatic(assigned.scheme) && assigned.rule != Rule::kWeighted) assigned.scheme = Scheme::kFloat;
+    }
+    for (const auto& [node, comparison] : NodesBeforeComparisons(graph_)) {
+      NodeAssignment& assigned = At(*node);
+      // Whoever names the layer will know.
+      if (!IsStatic(assigned.scheme) || SchemeGiven(*node, options_)) continue;
+      assigned.scheme = Scheme::kFloat;
+      assigned.why_float = "'" + comparison + "' looks for where it is largest, and rounding makes ties";
     }
     for (size_t i = 0; i < used.size(); ++i) {
       if (used[i]) continue;

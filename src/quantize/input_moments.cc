@@ -187,7 +187,7 @@ Result<MomentsByInput> MomentsOfInputs::Run(const std::vector<Layer>& layers, Sa
   struct Watched {
     std::string value;
     std::vector<Sum*> sums;
-    int64_t columns = 0;  // the most
+    int64_t positions = 0;  // of all samples together
   };
   std::map<std::string, std::unique_ptr<Sum>> sums;
   std::vector<Watched> watched;
@@ -200,7 +200,10 @@ Result<MomentsByInput> MomentsOfInputs::Run(const std::vector<Layer>& layers, Sa
     auto it = std::ranges::find(watched, name, &Watched::value);
     if (it == watched.end()) it = watched.insert(watched.end(), {name, {}, 0});
     it->sums.push_back(sum.get());
-    it->columns = std::max(it->columns, layer.matrix.columns());
+    // Each group of many is small and has weights of its own: fewer positions do, and each costs as many
+    // visits as there are groups.
+    const int64_t positions = MomentsOptions::PositionsFor(layer.matrix.columns());
+    it->positions = std::max(it->positions, layer.matrix.groups() > 1 ? positions / 6 : positions);
   }
   std::vector<std::string> names;
   for (const Watched& value : watched) names.push_back(value.value);
@@ -226,7 +229,7 @@ Result<MomentsByInput> MomentsOfInputs::Run(const std::vector<Layer>& layers, Sa
                        "what the model expects?",
                        names[k].c_str(), sample.c_str());
         }
-        const int64_t positions = MomentsOptions::PositionsFor(watched[k].columns);
+        const int64_t positions = watched[k].positions;
         for (Sum* sum : watched[k].sums) {
           if (bad.infinite) sum->Spoil(Format("its input is infinite on sample %s", sample.c_str()));
           if (!sum->spoiled()) WHET_RETURN_IF_ERROR(sum->Add(view, run, (positions + count - 1) / count));

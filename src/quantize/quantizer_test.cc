@@ -244,6 +244,45 @@ TEST_F(QuantizerTest, AQuantizedModelIsRefused) {
   EXPECT_THAT(quantized.status().ToString(), HasSubstr("quantized already"));
 }
 
+TEST_F(QuantizerTest, WhatIsComparedWithItsLargestStaysFloat) {
+  Value* x = Conv(Input({1, 12, 12, 3}), {8, 3, 3, 3}, "body");
+  Value* scores = b.Emit("Sigmoid", {Conv(b.Emit("Relu", {x}), {1, 3, 3, 8}, "head")});
+  Value* largest =
+      b.Emit("MaxPool", {scores},
+             {{"kernel_shape", std::vector<int64_t>{3, 3}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}});
+  Value* flat = b.Emit("Reshape", {scores, b.Ints({1, 144})});
+  b.SetNodeName("peaks");
+  Value* peaks = b.Emit("Equal", {flat, b.Emit("Reshape", {largest, b.Ints({1, 144})})});
+  graph.AddOutput(b.Emit("Cast", {peaks}, {{"to", int64_t{1}}}));
+  const auto wrong = [&](QuantizerOptions options) {
+    auto quantized = Build(std::move(options));
+    EXPECT_TRUE(quantized.ok()) << quantized.status().ToString();
+    for (const QuantizedLayer& layer : quantized->layers) {
+      if (layer.node == "body") {
+        EXPECT_EQ(layer.scheme, Scheme::kInt8);
+      }
+      if (layer.node == "head" && layer.scheme == Scheme::kFloat) {
+        EXPECT_THAT(layer.why_float, HasSubstr("'peaks' looks for where it is largest"));
+      }
+    }
+    int count = 0;
+    auto before = runner.Prepare(graph.Clone()), after = runner.Prepare(quantized->graph->Clone());
+    for (size_t i = 0; i < samples->size(); ++i) {
+      auto inputs = samples->Load(i);
+      EXPECT_TRUE((*before)->Run((*inputs)[0]).ok() && (*after)->Run((*inputs)[0]).ok());
+      for (int64_t k = 0; k < 144; ++k) {
+        count += (*before)->outputs()[0].as<float>()[k] != (*after)->outputs()[0].as<float>()[k] ? 1 : 0;
+      }
+    }
+    return count;
+  };
+  const int now = wrong({});
+  // With the layers named, all of them are quantized.
+  QuantizerOptions all;
+  all.scheme.layers = {{"*", Scheme::kInt8}};
+  EXPECT_LT(2 * now, wrong(std::move(all)));
+}
+
 // --- bad data
 
 TEST_F(QuantizerTest, NaNInTheDataNamesValueAndSample) {

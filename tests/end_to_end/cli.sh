@@ -80,6 +80,47 @@ expect 1 '^$' 'is one file and has no part' eval model.txt --data set.txt --metr
 expect 2 '^$' '--metric' eval model.txt --data set.txt --metric beauty
 expect 2 '^$' '--part' eval model.txt --data set.txt --metric top1 --part half
 
+# Quantization of bad data: an error that says where, or a warning and a model that runs.
+cat >layer.txt <<'TEXT'
+graph "layer" {
+  input %x f32[1,4]
+  const %w f32[4,2] = [1, 0, 2, 0, -1, 0, 0.5, 0]
+  %h f32[1,4] = Mul(%x, %x) @"square"
+  %y f32[1,2] = MatMul(%h, %w) @"layer"
+  output %y
+}
+TEXT
+mkdir nothing empty_files one good
+printf 'nonsense' >empty_files/a.npy
+"$whet" run model.txt -i a=1,2 -i b=10,20 -o one/wrong_shape.npy >stdout
+npy() { # FILE HEX_OF_FOUR_FLOATS
+  { printf '\x93NUMPY\x01\x00v\x00'; printf '%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 4), }"
+    printf '%b' "$2"; } >"$1"
+}
+one='\x00\x00\x80\x3f' two='\x00\x00\x00\x40' nan='\x00\x00\xc0\x7f' huge='\xca\x1b\x0e\x5a'
+npy good/a.npy "$one$two$one$two"
+npy good/b.npy "$two$one$one$two"
+cp -r good with_nan
+npy with_nan/c.npy "$one$nan$one$one"
+cp -r good with_huge
+npy with_huge/c.npy "$one$huge$one$one"
+small=(quantize layer.txt -o small.whet --seconds 0)
+expect 1 '^$' '^whet quantize: --data: nothing: .*(no \.png|no samples)' "${small[@]}" --data nothing
+expect 1 '^$' '--data: .*nowhere' "${small[@]}" --data nowhere
+expect 1 '^$' 'a\.npy' "${small[@]}" --data empty_files
+expect 1 '^$' 'wrong_shape' "${small[@]}" --data one
+expect 1 '^$' "c\.npy.*'x' is not a number|'x' is not a number.*c\.npy" "${small[@]}" --data with_nan
+expect 1 '^$' "c\.npy.*'h' is not a number|'h' is not a number.*c\.npy" "${small[@]}" --data with_nan --scheme weight8
+expect 1 '^$' 'add --data' "${small[@]}"
+[[ ! -e small.whet ]] || { echo "a model was written for bad data"; faults=$((faults + 1)); }
+expect 0 "1 layer has channels whose weights are all 0.*'layer' \(1\)" '^$' "${small[@]}" --data good
+expect 0 'f32\[1,2\] .* (7\.9[0-9]*|8) 0$' '^$' run small.whet -i x=1,2,1,0
+expect 0 "'h' reaches from .*left float" '^$' "${small[@]}" --data with_huge
+expect 0 'f32\[1,2\] .* 8 0$' '^$' run small.whet -i x=1,2,1,0
+expect 1 '^$' 'needs boxes' "${small[@]}" --data good --max-drop 1 --eval set.txt --metric map
+expect 2 '^$' "no step 'magic'" "${small[@]}" --data good --without magic
+expect 2 '^$' "no step 'magic'" "${small[@]}" --data good --with magic
+
 expect 0 '^sum.whet: text, 1 nodes' '^$' import model.txt -o sum.whet --set author=me --mean 1,2,3 --labels model.txt
 expect 0 'whet.image = mean=1:2:3' '^$' inspect sum.whet
 expect 0 'f32\[1,2\] +11 +22' '^$' run sum.whet -i a=1,2 -i b=10,20
