@@ -3,7 +3,7 @@
 #   make web           build the dashboard, build/web
 #   make demo          build, fetch a model, find the faces on a photograph, measure it in float and INT8
 #   make fleet-demo    a server, three devices, a rollout that arrives and two that are taken back
-#   make test          build and run the tests (some 10 minutes on two cores)
+#   make test          build and run the tests (some 30 minutes on two cores)
 #   make test-all      the same under the sanitizers, the fuzzers, the tests on 64-bit Arm, clang-tidy
 #   make test-faults  50,000 lives of a device whose disk fails at random
 #   make bench-peers   latency beside ONNX Runtime, measured in the same run
