@@ -120,7 +120,7 @@ Status Client::AcceptRoot(const std::string& text) {
   WHET_RETURN_IF_ERROR(VerifyThreshold(next, next.keys, KeysOf(next, kRootRole)));
   if (next.version != root_->version + 1) {  // 5.3.5
     return Error(Code::kBadFile, "has the version %lld instead of %lld", static_cast<long long>(next.version),
-                 static_cast<long long>(root_->version + 1));
+                 static_cast<long long>(root_->version) + 1);
   }
   // 5.3.11, before the new root is saved: if the power fails in between, the old root makes this be done
   // again.
