@@ -6,9 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
-#include "base/file.h"
 #include "fleet/json/json.h"
 #include "fleet/tuf/names.h"
+#include "fleet/tuf/store.h"
 
 namespace whet::cli {
 namespace {
@@ -54,9 +54,7 @@ Status ServerClient::Connect() {
   }
   while (server_.ends_with('/')) server_.pop_back();
   if (!token_file_.empty()) {
-    WHET_ASSIGN_OR_RETURN(const MappedFile file, MappedFile::Open(token_file_));
-    const auto bytes = file.bytes();
-    token_.assign(reinterpret_cast<const char*>(bytes.data()), std::min(bytes.size(), kMaxTokenBytes));
+    WHET_ASSIGN_OR_RETURN(token_, fleet::ReadSmallFile(token_file_, kMaxTokenBytes));
     while (!token_.empty() && (token_.back() == '\n' || token_.back() == '\r' || token_.back() == ' '))
       token_.pop_back();
   } else if (const char* token = std::getenv("WHET_TOKEN")) {

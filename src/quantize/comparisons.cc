@@ -1,6 +1,7 @@
 #include "quantize/comparisons.h"
 
 #include <algorithm>
+#include <initializer_list>
 #include <string_view>
 #include <vector>
 
