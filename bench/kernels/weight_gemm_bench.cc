@@ -11,6 +11,7 @@ namespace whet::bench {
 namespace {
 
 namespace gemm = kernels::gemm;
+namespace stored = kernels::stored;
 namespace weight_gemm = kernels::weight_gemm;
 
 constexpr int64_t kSize = 4096;
@@ -28,12 +29,12 @@ void RunFloats(benchmark::State& state, Isa isa, int64_t rows) {
           4.0 * kSize * kSize);
 }
 
-void RunStored(benchmark::State& state, Isa isa, int64_t rows, weight_gemm::Format format, int64_t group) {
+void RunStored(benchmark::State& state, Isa isa, int64_t rows, stored::Format format, int64_t group) {
   weight_gemm::Params p;
   p.m = rows;
   p.n = p.k = p.lda = p.ldc = kSize;
-  p.group = group;
-  p.format = format;
+  p.form.group = group;
+  p.form.format = format;
   kernels::Choice choice{};
   if (!weight_gemm::Choose(isa, &p, &choice).ok()) return state.SkipWithError("refused");
   constexpr auto kWeights = static_cast<size_t>(kSize * kSize);
@@ -56,13 +57,13 @@ void RunStored(benchmark::State& state, Isa isa, int64_t rows, weight_gemm::Form
   for (Isa isa : {Isa::kPortable, Isa::kAvx2, Isa::kAvx512}) {
     if (!IsaSupported(isa)) continue;
     for (int64_t rows : {1, 4, 8}) {
-      const auto stored = [=](weight_gemm::Format format, int64_t group) {
+      const auto run = [=](stored::Format format, int64_t group) {
         return [=](benchmark::State& state) { RunStored(state, isa, rows, format, group); };
       };
       add(isa, "f32", rows, [=](benchmark::State& state) { RunFloats(state, isa, rows); });
-      add(isa, "f16", rows, stored(weight_gemm::Format::kF16, kSize));
-      add(isa, "8bit_by_64", rows, stored(weight_gemm::Format::kI8, 64));
-      add(isa, "4bit_by_64", rows, stored(weight_gemm::Format::kU4, 64));
+      add(isa, "f16", rows, run(stored::Format::kF16, kSize));
+      add(isa, "8bit_by_64", rows, run(stored::Format::kI8, 64));
+      add(isa, "4bit_by_64", rows, run(stored::Format::kU4, 64));
     }
   }
   return true;

@@ -116,16 +116,19 @@ TEST(StoredWeights, GroupsOfIntegers) {
 }
 
 TEST(StoredWeights, HalvesThatAreExact) {
-  Case c;
-  Value* x = c.graph.AddInput("x", Type::Of(DType::kF32, Shape{2, kK}.dims()));
-  auto halves = Constant::Allocate(DType::kF16, Shape{kK, kN});
-  for (int64_t i = 0; i < kK * kN; ++i) {
-    const float value = static_cast<float>(c.Next() >> 8) / 16777216.0F - 0.5F;
-    static_cast<uint16_t*>(halves->mutable_data())[i] = F32ToF16(value);
+  for (DType dtype : {DType::kF16, DType::kBF16}) {
+    Case c;
+    Value* x = c.graph.AddInput("x", Type::Of(DType::kF32, Shape{2, kK}.dims()));
+    auto halves = Constant::Allocate(dtype, Shape{kK, kN});
+    for (int64_t i = 0; i < kK * kN; ++i) {
+      const float value = static_cast<float>(c.Next() >> 8) / 16777216.0F - 0.5F;
+      static_cast<uint16_t*>(halves->mutable_data())[i] =
+          dtype == DType::kF16 ? F32ToF16(value) : F32ToBF16(value);
+    }
+    Value* w = c.b.Emit("Cast", {c.b.Const(halves)}, {{"to", ops::OnnxFromDType(DType::kF32)}});
+    c.graph.AddOutput(c.b.Emit("MatMul", {x, w}));
+    c.Expect(kK * 96 * 2 + 128);
   }
-  Value* w = c.b.Emit("Cast", {c.b.Const(halves)}, {{"to", ops::OnnxFromDType(DType::kF32)}});
-  c.graph.AddOutput(c.b.Emit("MatMul", {x, w}));
-  c.Expect(kK * 96 * 2 + 128);
 }
 
 // Of many rows, weights are made floats once.

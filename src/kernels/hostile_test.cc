@@ -207,14 +207,14 @@ TEST(HostileParams, Winograd) {
 
 TEST(HostileParams, StoredWeights) {
   for (Isa isa : RunnableIsas()) {
-    for (weight_gemm::Format format :
-         {weight_gemm::Format::kF16, weight_gemm::Format::kI8, weight_gemm::Format::kU4}) {
+    for (stored::Format format :
+         {stored::Format::kF16, stored::Format::kI8, stored::Format::kU4, stored::Format::kBf16}) {
       weight_gemm::Params p;
       p.m = 3;
       p.n = p.ldc = 37;
       p.k = p.lda = 50;
-      p.group = format == weight_gemm::Format::kF16 ? 50 : 16;
-      p.format = format;
+      p.form.group = stored::IsHalf(format) ? 50 : 16;
+      p.form.format = format;
       Choice choice;
       ASSERT_TRUE(weight_gemm::Choose(isa, &p, &choice).ok());
       const std::vector<uint16_t> halves(50 * 37, 1);

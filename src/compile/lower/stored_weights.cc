@@ -26,7 +26,7 @@ std::vector<T> RowsOfK(int64_t k, int64_t n, bool transposed, Read read) {
 }
 
 // False if the epilogue is of a kind that the kernels do not have; nothing is added then.
-Result<bool> AddProduct(const Node& node, kernel::Params params, const kernel::Weights& weights,
+Result<bool> AddProduct(const Node& node, kernel::Params params, const kernels::stored::Weights& weights,
                         Lowering& lowering) {
   EpilogueOperands operands;
   if (!ReadEpilogue(node, 2, params.n, lowering, &operands)) return false;
@@ -57,11 +57,11 @@ Result<bool> LowerIntegers(const Node& node, const StoredWeights& stored, Loweri
   params.m = stored.rows;
   params.n = stored.n;
   params.k = stored.k;
-  params.group = stored.group;
-  params.format = is_half ? kernel::Format::kU4 : kernel::Format::kI8;
+  params.form.group = stored.group;
+  params.form.format = is_half ? kernels::stored::Format::kU4 : kernels::stored::Format::kI8;
   const Value* zero = dequantize.input(2);
   // What stands for 0 where there are no zeros: 8 of half bytes, 0 of bytes.
-  params.has_zeros = zero != nullptr || type == DType::kU4 || type == DType::kU8;
+  params.form.has_zeros = zero != nullptr || type == DType::kU4 || type == DType::kU8;
 
   const auto elements = RowsOfK<int16_t>(stored.k, stored.n, stored.transposed, [&](int64_t i) {
     return static_cast<int16_t>(ops::LoadInt(integers, i) + shift);
@@ -73,7 +73,7 @@ Result<bool> LowerIntegers(const Node& node, const StoredWeights& stored, Loweri
   const auto real_scales =
       RowsOfK<float>(groups, stored.n, turned, [&](int64_t i) { return scales.as<float>()[scale_at(i)]; });
   std::vector<int16_t> zeros;
-  if (params.has_zeros != 0) {
+  if (params.form.has_zeros != 0) {
     zeros = RowsOfK<int16_t>(groups, stored.n, turned, [&](int64_t i) {
       const int64_t given = zero != nullptr ? ops::LoadInt(zero->constant()->view(), scale_at(i)) : 0;
       return static_cast<int16_t>(given + shift);
@@ -97,15 +97,16 @@ Result<bool> LowerStoredIntegers(const Node& node, Lowering& lowering) {
 Result<bool> LowerStoredHalves(const Node& node, int64_t rows, int64_t k, int64_t n, Lowering& lowering) {
   if (!HasFewRows(rows, k, n)) return false;
   const float* b = node.input(1)->constant()->view().as<float>();
-  const auto is_half = [](float x) { return std::isfinite(x) && F16ToF32(F32ToF16(x)) == x; };
-  if (!std::all_of(b, b + k * n, is_half)) return false;
+  const auto all = [&](const auto& holds) { return std::all_of(b, b + k * n, holds); };
+  const bool f16 = all([](float x) { return std::isfinite(x) && F16ToF32(F32ToF16(x)) == x; });
+  if (!f16 && !all([](float x) { return std::isfinite(x) && BF16ToF32(F32ToBF16(x)) == x; })) return false;
   kernel::Params params;
   params.m = rows;
   params.n = n;
-  params.k = params.group = k;
-  params.format = kernel::Format::kF16;
+  params.k = params.form.group = k;
+  params.form.format = f16 ? kernels::stored::Format::kF16 : kernels::stored::Format::kBf16;
   const auto halves = RowsOfK<uint16_t>(k, n, node.attributes.Int("transpose_b") != 0,
-                                        [&](int64_t i) { return F32ToF16(b[i]); });
+                                        [&](int64_t i) { return f16 ? F32ToF16(b[i]) : F32ToBF16(b[i]); });
   return AddProduct(node, params, {halves, {}, {}, {}}, lowering);
 }
 

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "kernels/epilogue/epilogue_simd.h"
+#include "kernels/simd/broadcast.h"
 #include "kernels/simd/simd.h"
 
 namespace whet::kernels::WHET_ISA {
@@ -31,18 +32,6 @@ struct TileArgs {
 };
 
 using TileFn = void (*)(const TileArgs& args);
-
-WHET_INLINE F32 Broadcast(const float* p) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<F32>(_mm512_set1_ps(*p));
-#elif defined(__AVX2__)
-  return reinterpret_cast<F32>(_mm256_broadcast_ss(p));
-#else
-  F32 v;
-  for (int i = 0; i < kLanes; ++i) v[i] = *p;
-  return v;
-#endif
-}
 
 // acc += A[:, k..k+kSteps) B[k..k+kSteps, :]; step s adds to acc[s % kChains]: a tile of few sums needs
 // several chains of additions to hide the latency of the multiply-add.

@@ -1,7 +1,6 @@
 #include "kernels/weight_gemm/weight_gemm.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "kernels/extent.h"
 #include "kernels/gemm/blocking.h"
@@ -23,10 +22,7 @@ const char* Check(const Params& p) {
   constexpr int64_t kLimit = int64_t{1} << 31;
   if (p.m < 1 || p.m > kMostRows) return "weight_gemm: too many rows";
   if (p.n < 1 || p.n > kLimit || p.k < 1 || p.k > kLimit) return "weight_gemm: a dimension is out of range";
-  if (p.group < 1 || p.group > p.k) return "weight_gemm: the groups are out of range";
-  if (static_cast<uint32_t>(p.format) > 2 || p.has_zeros > 1) return "weight_gemm: unknown form of weights";
-  if (p.format == Format::kU4 && p.group % 2 != 0 && p.group != p.k)
-    return "weight_gemm: groups of an odd length";
+  if (const char* problem = stored::CheckForm(p.form, p.k)) return problem;
   if (p.n_block < 1 || p.n_block > 2 * kLimit) return "weight_gemm: a block size is out of range";
   return nullptr;
 }
@@ -47,8 +43,7 @@ const char* Validate(const Claim& claim) {
   };
   if (!fits(p.n, p.ldc, bytes[0])) return "weight_gemm: C is too small";
   if (!fits(p.k, p.lda, bytes[1])) return "weight_gemm: A is too small";
-  const int64_t panels[] = {CeilDiv(p.n, kColumns), LayOutPanel(p, kColumns).bytes};
-  const std::optional<int64_t> b = Product(panels);
+  const std::optional<int64_t> b = stored::PackedBytes(p.form, p.k, p.n, kColumns);
   if (!b || static_cast<uint64_t>(*b) > bytes[2]) return "weight_gemm: B is too small";
   const uint64_t vector_bytes = static_cast<uint64_t>(p.n) * sizeof(float);
   if (bytes[3] != 0 && bytes[3] < vector_bytes) return "weight_gemm: the bias is too small";
@@ -82,7 +77,7 @@ Status Choose(const PanelRow& row, Params* p, Choice* choice) {
   // Units to balance threads with, of bytes enough to be worth their start.
   constexpr int64_t kUnits = 32, kUnitBytes = 32 << 10;
   const int64_t panels = CeilDiv(p->n, row.columns);
-  const int64_t enough = CeilDiv(kUnitBytes, LayOutPanel(*p, row.columns).bytes);
+  const int64_t enough = CeilDiv(kUnitBytes, stored::LayOutPanel(p->form, p->k, row.columns).bytes);
   p->n_block = std::min(std::max(CeilDiv(panels, kUnits), enough), panels) * row.columns;
   *choice = {&row.base, CeilDiv(p->n, p->n_block), 0};
   return OkStatus();
@@ -96,61 +91,12 @@ Status Choose(Isa isa, Params* params, Choice* choice) {
   return Choose(*best, params, choice);
 }
 
-PanelLayout LayOutPanel(const Params& p, int columns) {
-  const auto bytes_of = [&](int64_t k) -> int64_t {
-    switch (p.format) {
-      case Format::kF16: return 2 * k * columns;
-      case Format::kI8: return k * columns;
-      default: return CeilDiv(k, 2) * columns;
-    }
-  };
-  PanelLayout layout;
-  layout.groups = CeilDiv(p.k, p.group);
-  layout.scales = p.format == Format::kF16 ? 0 : columns * int64_t{sizeof(float)};
-  layout.zeros = p.has_zeros != 0 ? columns : 0;
-  layout.weights = bytes_of(p.group);
-  layout.last_weights = bytes_of(p.k - (layout.groups - 1) * p.group);
-  layout.bytes = layout.groups * (layout.scales + layout.zeros) + (layout.groups - 1) * layout.weights +
-                 layout.last_weights;
-  return layout;
-}
-
-std::vector<uint8_t> Pack(const Row& row, const Params& p, const Weights& weights) {
+std::vector<uint8_t> Pack(const Row& row, const Params& p, const stored::Weights& weights) {
   const PanelRow& panel_row =
       *std::find_if(std::begin(kRows), std::end(kRows), [&](const PanelRow& r) { return &r.base == &row; });
-  const int64_t columns = panel_row.columns;
-  const PanelLayout layout = LayOutPanel(p, panel_row.columns);
-  std::vector<uint8_t> packed(static_cast<size_t>(CeilDiv(p.n, columns) * layout.bytes), 0);
-  uint8_t* to = packed.data();
-  for (int64_t first = 0; first < p.n; first += columns) {
-    const int64_t width = std::min(columns, p.n - first);
-    for (int64_t g = 0; g < layout.groups; ++g) {
-      const auto at = static_cast<size_t>(g * p.n + first);
-      if (layout.scales > 0)
-        std::memcpy(to, weights.scales.data() + at, static_cast<size_t>(width) * sizeof(float));
-      to += layout.scales;
-      for (int64_t j = 0; layout.zeros > 0 && j < width; ++j)
-        to[j] = static_cast<uint8_t>(weights.zeros[at + static_cast<size_t>(j)]);
-      to += layout.zeros;
-      const int64_t end = std::min(p.k, (g + 1) * p.group);
-      for (int64_t k = g * p.group; k < end; ++k) {
-        const auto from = static_cast<size_t>(k * p.n + first);
-        const int64_t step = k - g * p.group;
-        for (int64_t j = 0; j < width; ++j) {
-          const size_t element = from + static_cast<size_t>(j);
-          if (p.format == Format::kF16) {
-            std::memcpy(to + 2 * (step * columns + j), &weights.halves[element], sizeof(uint16_t));
-          } else if (p.format == Format::kI8) {
-            to[step * columns + j] = static_cast<uint8_t>(weights.integers[element]);
-          } else {
-            const int nibble = weights.integers[element] & 0xf;
-            to[step / 2 * columns + j] |= static_cast<uint8_t>(step % 2 == 0 ? nibble : nibble << 4);
-          }
-        }
-      }
-      to += g + 1 < layout.groups ? layout.weights : layout.last_weights;
-    }
-  }
+  std::vector<uint8_t> packed(static_cast<size_t>(*stored::PackedBytes(p.form, p.k, p.n, panel_row.columns)),
+                              0);
+  stored::Pack(p.form, p.k, p.n, panel_row.columns, weights, packed.data());
   return packed;
 }
 

@@ -1,6 +1,8 @@
 #include "kernels/weight_gemm/weight_gemm.h"
 
 #include "kernels/epilogue/epilogue_simd.h"
+#include "kernels/simd/broadcast.h"
+#include "kernels/stored/stored_simd.h"
 
 namespace whet::kernels::WHET_ISA {
 
@@ -8,137 +10,52 @@ void WeightGemm(const Args& args, int64_t begin, int64_t end);
 
 namespace {
 
-using weight_gemm::Format;
-using weight_gemm::PanelLayout;
+using stored::Format;
+using stored::PanelLayout;
 using weight_gemm::Params;
 
-constexpr int kVectors = 2;
-constexpr int kColumns = kVectors * kLanes;  // of a panel
+#if defined(__aarch64__)
+// All that this family takes: 32 registers hold their sums.
+constexpr int kTileRows = 8;
+#else
 constexpr int kTileRows = 4;
-
-// So many bytes, half of them the lower lanes'.
-using Bytes = uint8_t __attribute__((vector_size(kColumns)));
-WHET_INLINE Bytes LoadColumns(const uint8_t* p) {
-  Bytes v;
-  std::memcpy(&v, p, sizeof(v));
-  return v;
-}
-
-// The lower or upper lanes of bytes with signs.
-template <int v>
-WHET_INLINE F32 ToFloats(Bytes bytes) {
-#if defined(__AVX512F__)
-  const auto both = reinterpret_cast<__m256i>(bytes);
-  return ConvertToF32(reinterpret_cast<I32>(
-      _mm512_cvtepi8_epi32(v == 0 ? _mm256_castsi256_si128(both) : _mm256_extracti128_si256(both, 1))));
-#elif defined(__AVX2__)
-  const auto both = reinterpret_cast<__m128i>(bytes);
-  return ConvertToF32(
-      reinterpret_cast<I32>(_mm256_cvtepi8_epi32(v == 0 ? both : _mm_unpackhi_epi64(both, both))));
-#else
-  F32 floats;
-  for (int i = 0; i < kLanes; ++i) floats[i] = static_cast<float>(static_cast<int8_t>(bytes[v * kLanes + i]));
-  return floats;
 #endif
-}
 
-WHET_INLINE F32 HalvesToFloats(const uint8_t* p) {
-#if defined(__AVX512F__)
-  return reinterpret_cast<F32>(_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))));
-#elif defined(__AVX2__)
-  return reinterpret_cast<F32>(_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))));
-#else
-  // Exponent and mantissa, moved into place, make a float that is 2^112 too small.
-  I32 bits;
-  for (int i = 0; i < kLanes; ++i) {
-    uint16_t half;
-    std::memcpy(&half, p + 2 * i, sizeof(half));
-    bits[i] = half;
-  }
-  const F32 magnitude = AsF32((bits & 0x7fff) << 13) * 0x1p112f;
-  return AsF32(AsI32(magnitude) | (bits & 0x8000) << 16);
-#endif
-}
-
-// What the weights of a group have in common.
-struct Group {
-  F32 scale[kVectors];
-  Bytes zero;               // of 4 bits
-  F32 zero_wide[kVectors];  // of 8 bits: the differences do not fit a byte
-};
-
-template <Format format, bool kZeros>
-WHET_INLINE Group ReadGroup(const uint8_t* p) {
-  Group group{};
-  if constexpr (format != Format::kF16) {
-    for (int v = 0; v < kVectors; ++v) {
-      std::memcpy(&group.scale[v], p + v * kVectorBytes, sizeof(F32));
-    }
-    p += kColumns * sizeof(float);
-    if constexpr (format == Format::kU4) group.zero = kZeros ? LoadColumns(p) : Bytes{} + uint8_t{8};
-    if constexpr (format == Format::kI8 && kZeros) {
-      group.zero_wide[0] = ToFloats<0>(LoadColumns(p));
-      group.zero_wide[1] = ToFloats<1>(LoadColumns(p));
-    }
-  }
-  return group;
-}
-
-// The weights of a byte or half at each column; they are whole numbers until they are scaled, hence exact.
-template <Format format, bool kZeros>
-WHET_INLINE void Decode(const Group& group, Bytes bytes, F32 (&b)[kVectors]) {
-  if constexpr (format == Format::kU4) bytes -= group.zero;
-  b[0] = ToFloats<0>(bytes);
-  b[1] = ToFloats<1>(bytes);
-  for (int v = 0; v < kVectors; ++v) {
-    if constexpr (format == Format::kI8 && kZeros) b[v] -= group.zero_wide[v];
-    b[v] *= group.scale[v];
-  }
-}
+// Sums of each column: few rows are few chains of additions, which successive k take in turns.
+constexpr int Chains(int rows) { return rows * kPanelVectors >= 8 ? 1 : 2; }
 
 template <int kRows>
-WHET_INLINE void AddProducts(const F32 (&b)[kVectors], const float* const (&a)[kRows], int64_t k,
-                             F32 (&acc)[kRows][kVectors]) {
-#pragma GCC unroll 4
+WHET_INLINE void AddOne(const PanelFloats& b, const float* const (&a)[kRows], int64_t k,
+                        F32 (&acc)[kRows][kPanelVectors]) {
+#pragma GCC unroll 8
   for (int i = 0; i < kRows; ++i) {
-    const F32 x = Set1(a[i][k]);
+    const F32 x = Broadcast(a[i] + k);
 #pragma GCC unroll 2
-    for (int v = 0; v < kVectors; ++v) acc[i][v] += x * b[v];
+    for (int v = 0; v < kPanelVectors; ++v) acc[i][v] += x * b.v[v];
   }
 }
 
-// Two k at a time, into sums of their own: few rows are few chains of additions.
-template <Format format, bool kZeros, int kRows>
-WHET_INLINE void AddPair(const Group& group, const uint8_t* p, const float* const (&a)[kRows], int64_t k,
-                         F32 (&acc)[2][kRows][kVectors]) {
-  F32 b[2][kVectors];
-  if constexpr (format == Format::kF16) {
-    for (int s = 0; s < 2; ++s) {
-      for (int v = 0; v < kVectors; ++v) b[s][v] = HalvesToFloats(p + 2 * (s * kColumns + v * kLanes));
+// The products of k and k + 1.
+template <int kRows, int kChains>
+WHET_INLINE void AddPair(const PanelFloats (&b)[2], const float* const (&a)[kRows], int64_t k,
+                         F32 (&acc)[kChains][kRows][kPanelVectors]) {
+#if defined(__aarch64__)
+  // The multiply-add takes a lane of a vector as factor.
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+    const float32x2_t x = vld1_f32(a[i] + k);
+#pragma GCC unroll 2
+    for (int v = 0; v < kPanelVectors; ++v) {
+      F32& first = acc[0][i][v];
+      first = reinterpret_cast<F32>(vfmaq_lane_f32(first, b[0].v[v], x, 0));
+      F32& second = acc[kChains - 1][i][v];
+      second = reinterpret_cast<F32>(vfmaq_lane_f32(second, b[1].v[v], x, 1));
     }
-  } else if constexpr (format == Format::kI8) {
-    Decode<format, kZeros>(group, LoadColumns(p), b[0]);
-    Decode<format, kZeros>(group, LoadColumns(p + kColumns), b[1]);
-  } else {
-    const Bytes both = LoadColumns(p);
-    Decode<format, kZeros>(group, both & 0xf, b[0]);
-    Decode<format, kZeros>(group, both >> 4, b[1]);
   }
-  AddProducts(b[0], a, k, acc[0]);
-  AddProducts(b[1], a, k + 1, acc[1]);
-}
-
-// The last k of a group with an odd number.
-template <Format format, bool kZeros, int kRows>
-WHET_INLINE void AddOne(const Group& group, const uint8_t* p, const float* const (&a)[kRows], int64_t k,
-                        F32 (&acc)[2][kRows][kVectors]) {
-  F32 b[kVectors];
-  if constexpr (format == Format::kF16) {
-    for (int v = 0; v < kVectors; ++v) b[v] = HalvesToFloats(p + 2 * v * kLanes);
-  } else {
-    Decode<format, kZeros>(group, format == Format::kU4 ? LoadColumns(p) & 0xf : LoadColumns(p), b);
-  }
-  AddProducts(b, a, k, acc[0]);
+#else
+  AddOne(b[0], a, k, acc[0]);
+  AddOne(b[1], a, k + 1, acc[kChains - 1]);
+#endif
 }
 
 struct TileArgs {
@@ -153,69 +70,91 @@ struct TileArgs {
   const float* slope;
 };
 
-template <Format format, bool kZeros, int kRows>
-void Tile(const TileArgs& args) {
+// One function for all tiles: what is done once for all of k is not worth the code.
+__attribute__((noinline)) void FinishTile(const TileArgs& args, int64_t rows, F32 (*sums)[1][kPanelVectors]) {
   const Params& p = *args.params;
-  const PanelLayout& layout = *args.layout;
-  constexpr int64_t kPairBytes = format == Format::kF16  ? 4 * kColumns
-                                 : format == Format::kI8 ? 2 * kColumns
-                                                         : kColumns;
-  const float* a[kRows];
-  for (int i = 0; i < kRows; ++i) a[i] = args.a + i * p.lda;
-  F32 acc[2][kRows][kVectors] = {};
-  const uint8_t* from = args.panel;
-  for (int64_t start = 0; start < p.k; start += p.group) {
-    const Group group = ReadGroup<format, kZeros>(from);
-    from += layout.scales + layout.zeros;
-    const int64_t end = p.k - start < p.group ? p.k : start + p.group;
-    int64_t k = start;
-    for (; k + 2 <= end; k += 2, from += kPairBytes) AddPair<format, kZeros, kRows>(group, from, a, k, acc);
-    if (k < end) {
-      AddOne<format, kZeros, kRows>(group, from, a, k, acc);
-      from += format == Format::kU4 ? kPairBytes : kPairBytes / 2;
-    }
-  }
   const Epilogue& epilogue = p.epilogue;
-  F32 sums[kRows][kVectors];
-  for (int i = 0; i < kRows; ++i) {
-    for (int v = 0; v < kVectors; ++v) {
+  const bool after = epilogue.residual == Residual::kAfterActivation;
+  for (int64_t i = 0; i < rows; ++i) {
+    F32(&row)[1][kPanelVectors] = sums[i];
+    for (int v = 0; v < kPanelVectors; ++v) {
       const int64_t left = args.columns - v * kLanes;
       const int64_t lanes = left < 0 ? 0 : left < kLanes ? left : kLanes;
-      sums[i][v] = acc[0][i][v] + acc[1][i][v];
-      if (args.bias != nullptr) sums[i][v] += LoadPartial(args.bias + v * kLanes, lanes);
+      if (args.bias != nullptr) row[0][v] += LoadPartial(args.bias + v * kLanes, lanes);
       if (epilogue.residual == Residual::kBeforeActivation)
-        sums[i][v] += LoadPartial(args.residual + i * p.ldr + v * kLanes, lanes);
+        row[0][v] += LoadPartial(args.residual + i * p.ldr + v * kLanes, lanes);
     }
-  }
-  ApplyInRegisters(epilogue, sums, args.slope);
-  const bool after = epilogue.residual == Residual::kAfterActivation;
-  for (int i = 0; i < kRows; ++i) {
-    for (int v = 0; v < kVectors; ++v) {
+    ApplyInRegisters(epilogue, row, args.slope);
+    for (int v = 0; v < kPanelVectors; ++v) {
       const int64_t left = args.columns - v * kLanes;
       if (left <= 0) break;
       const int64_t lanes = left < kLanes ? left : kLanes;
       if (after && !NeedsFinish(epilogue))
-        sums[i][v] += LoadPartial(args.residual + i * p.ldr + v * kLanes, lanes);
-      StorePartial(args.c + i * p.ldc + v * kLanes, sums[i][v], lanes);
+        row[0][v] += LoadPartial(args.residual + i * p.ldr + v * kLanes, lanes);
+      StorePartial(args.c + i * p.ldc + v * kLanes, row[0][v], lanes);
     }
   }
   if (NeedsFinish(epilogue))
-    FinishRows(epilogue, args.c, p.ldc, kRows, args.columns, after ? args.residual : nullptr, p.ldr);
+    FinishRows(epilogue, args.c, p.ldc, rows, args.columns, after ? args.residual : nullptr, p.ldr);
+}
+
+template <Format format, bool kZeros, int kRows>
+void Tile(const TileArgs& args) {
+  const Params& p = *args.params;
+  const PanelLayout& layout = *args.layout;
+  constexpr int64_t kPairBytes = PairBytes(format);
+  constexpr int kChains = Chains(kRows);
+  const float* a[kRows];
+  for (int i = 0; i < kRows; ++i) a[i] = args.a + i * p.lda;
+  F32 acc[kChains][kRows][kPanelVectors] = {};
+  const uint8_t* from = args.panel;
+  for (int64_t start = 0; start < p.k; start += p.form.group) {
+    const StoredGroup group = ReadStoredGroup<format, kZeros>(from);
+    from += layout.scales + layout.zeros;
+    const int64_t end = p.k - start < p.form.group ? p.k : start + p.form.group;
+    int64_t k = start;
+    for (; k + 2 <= end; k += 2, from += kPairBytes) {
+      PanelFloats b[2];
+      DecodePair<format, kZeros>(group, from, b);
+      AddPair(b, a, k, acc);
+    }
+    if (k < end) {
+      AddOne(DecodeOne<format, kZeros>(group, from), a, k, acc[0]);
+      from += format == Format::kU4 ? kPairBytes : kPairBytes / 2;
+    }
+  }
+  F32 sums[kRows][1][kPanelVectors];
+#pragma GCC unroll 8
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 2
+    for (int v = 0; v < kPanelVectors; ++v)
+      sums[i][0][v] = kChains == 1 ? acc[0][i][v] : acc[0][i][v] + acc[kChains - 1][i][v];
+  }
+  FinishTile(args, kRows, sums);
 }
 
 using TileFn = void (*)(const TileArgs& args);
-struct TileFns {
+template <Format format, bool kZeros>
+struct Tiles {
   TileFn rows[kTileRows];
+  constexpr Tiles() : rows{} { Fill<kTileRows>(); }
+  template <int kRows>
+  constexpr void Fill() {
+    rows[kRows - 1] = &Tile<format, kZeros, kRows>;
+    if constexpr (kRows > 1) Fill<kRows - 1>();
+  }
 };
 template <Format format, bool kZeros>
-constexpr TileFns kTiles = {
-    {Tile<format, kZeros, 1>, Tile<format, kZeros, 2>, Tile<format, kZeros, 3>, Tile<format, kZeros, 4>}};
+constexpr Tiles<format, kZeros> kTiles;
 
-const TileFns& TilesOf(const Params& p) {
-  switch (p.format) {
-    case Format::kF16: return kTiles<Format::kF16, false>;
-    case Format::kI8: return p.has_zeros != 0 ? kTiles<Format::kI8, true> : kTiles<Format::kI8, false>;
-    default: return p.has_zeros != 0 ? kTiles<Format::kU4, true> : kTiles<Format::kU4, false>;
+// By the number of rows less one.
+const TileFn* TilesOf(const Params& p) {
+  const bool zeros = p.form.has_zeros != 0;
+  switch (p.form.format) {
+    case Format::kF16: return kTiles<Format::kF16, false>.rows;
+    case Format::kBf16: return kTiles<Format::kBf16, false>.rows;
+    case Format::kI8: return zeros ? kTiles<Format::kI8, true>.rows : kTiles<Format::kI8, false>.rows;
+    default: return zeros ? kTiles<Format::kU4, true>.rows : kTiles<Format::kU4, false>.rows;
   }
 }
 
@@ -227,8 +166,8 @@ void WeightGemm(const Args& args, int64_t begin, int64_t end) {
   const auto* bias = static_cast<const float*>(args.operands[3]);
   const auto* residual = static_cast<const float*>(args.operands[4]);
   const auto* slope = static_cast<const float*>(args.operands[5]);
-  const PanelLayout layout = weight_gemm::LayOutPanel(p, kColumns);
-  const TileFns& tiles = TilesOf(p);
+  const PanelLayout layout = stored::LayOutPanel(p.form, p.k, kPanelColumns);
+  const TileFn* tiles = TilesOf(p);
   const int64_t steps = (p.m + kTileRows - 1) / kTileRows;
   const int64_t step = (p.m + steps - 1) / steps;
   TileArgs tile{};
@@ -237,9 +176,9 @@ void WeightGemm(const Args& args, int64_t begin, int64_t end) {
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t n0 = unit * p.n_block;
     const int64_t n1 = n0 + p.n_block < p.n ? n0 + p.n_block : p.n;
-    for (int64_t j = n0; j < n1; j += kColumns) {
-      tile.panel = b + j / kColumns * layout.bytes;
-      tile.columns = n1 - j < kColumns ? n1 - j : kColumns;
+    for (int64_t j = n0; j < n1; j += kPanelColumns) {
+      tile.panel = b + j / kPanelColumns * layout.bytes;
+      tile.columns = n1 - j < kPanelColumns ? n1 - j : kPanelColumns;
       tile.bias = bias != nullptr ? bias + j : nullptr;
       tile.slope = slope != nullptr ? slope + j : nullptr;
       for (int64_t i = 0; i < p.m; i += step) {
@@ -247,7 +186,7 @@ void WeightGemm(const Args& args, int64_t begin, int64_t end) {
         tile.a = static_cast<const float*>(args.operands[1]) + i * p.lda;
         tile.c = static_cast<float*>(args.operands[0]) + i * p.ldc + j;
         tile.residual = residual != nullptr ? residual + i * p.ldr + j : nullptr;
-        tiles.rows[rows - 1](tile);
+        tiles[rows - 1](tile);
       }
     }
   }

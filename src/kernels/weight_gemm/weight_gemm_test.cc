@@ -8,6 +8,8 @@
 namespace whet::kernels::weight_gemm {
 namespace {
 
+using stored::Format;
+
 struct Problem {
   int64_t m, n, k, group;
   Format format;
@@ -36,9 +38,9 @@ void Check(const PanelRow& row, const Problem& problem) {
   p.m = m;
   p.n = n;
   p.k = k;
-  p.group = problem.group;
-  p.format = problem.format;
-  p.has_zeros = problem.zeros ? 1 : 0;
+  p.form.group = problem.group;
+  p.form.format = problem.format;
+  p.form.has_zeros = problem.zeros ? 1 : 0;
   p.epilogue = problem.epilogue;
   p.lda = k + 3;
   p.ldc = n + 5;
@@ -46,14 +48,18 @@ void Check(const PanelRow& row, const Problem& problem) {
   Choice choice{};
   ASSERT_TRUE(Choose(row, &p, &choice).ok());
 
-  const int64_t groups = (k + p.group - 1) / p.group;
+  const int64_t groups = (k + p.form.group - 1) / p.form.group;
   std::vector<uint16_t> halves(static_cast<size_t>(k * n));
   std::vector<int16_t> integers(halves.size());
   std::vector<float> scales(static_cast<size_t>(groups * n));
   std::vector<int16_t> zeros(problem.zeros ? scales.size() : 0);
   std::uniform_real_distribution<float> uniform(-1, 1);
-  for (uint16_t& half : halves) half = F32ToF16(uniform(random) * (random() % 7 == 0 ? 1e-6f : 1.0f));
-  const bool four = p.format == Format::kU4;
+  const bool brain = p.form.format == Format::kBf16;
+  for (uint16_t& half : halves) {
+    const float x = uniform(random) * (random() % 7 == 0 ? 1e-6f : 1.0f);
+    half = brain ? F32ToBF16(x) : F32ToF16(x);
+  }
+  const bool four = p.form.format == Format::kU4;
   for (int16_t& q : integers)
     q = static_cast<int16_t>(four ? random() % 16 : random() % 256) - (four ? 0 : 128);
   for (float& scale : scales) scale = 0.01f * (1 + uniform(random) / 2);
@@ -86,11 +92,11 @@ void Check(const PanelRow& row, const Problem& problem) {
       double magnitude = 1;
       for (int64_t at = 0; at < k; ++at) {
         const auto element = static_cast<size_t>(at * n + j),
-                   of_group = static_cast<size_t>(at / p.group * n + j);
+                   of_group = static_cast<size_t>(at / p.form.group * n + j);
         const int zero = problem.zeros ? zeros[of_group] : four ? 8 : 0;
-        const float weight = p.format == Format::kF16
-                                 ? F16ToF32(halves[element])
-                                 : static_cast<float>(integers[element] - zero) * scales[of_group];
+        const float weight = p.form.format == Format::kF16 ? F16ToF32(halves[element])
+                             : brain                       ? BF16ToF32(halves[element])
+                                     : static_cast<float>(integers[element] - zero) * scales[of_group];
         const double product = static_cast<double>(a[i * p.lda + at]) * static_cast<double>(weight);
         sum += product;
         magnitude += std::fabs(product);
@@ -109,7 +115,7 @@ void Check(const PanelRow& row, const Problem& problem) {
   EXPECT_TRUE(c.GuardsIntact());
 }
 
-constexpr Format kFormats[] = {Format::kF16, Format::kI8, Format::kU4};
+constexpr Format kFormats[] = {Format::kF16, Format::kI8, Format::kU4, Format::kBf16};
 
 TEST(WeightGemm, Sizes) {
   for (const PanelRow* row : Runnable()) {
@@ -152,11 +158,11 @@ TEST(WeightGemm, RefusesWhatItDoesNotHave) {
   Choice choice{};
   Params p;
   p.m = kMostRows + 1;
-  p.n = p.k = p.group = 64;
+  p.n = p.k = p.form.group = 64;
   EXPECT_FALSE(Choose(Isa::kPortable, &p, &choice).ok());
   p.m = 1;
-  p.group = 33;
-  p.format = Format::kU4;
+  p.form.group = 33;
+  p.form.format = Format::kU4;
   EXPECT_FALSE(Choose(Isa::kPortable, &p, &choice).ok());
 }
 
