@@ -108,6 +108,27 @@ def with_softmax(model):
     return model
 
 
+def renamed(model, count=None):
+    """The first `count` nodes, their weights and the values that they make; or all."""
+    model = copy.deepcopy(model)
+    kept = {v.name for v in list(model.graph.input) + list(model.graph.output)}
+    nodes = model.graph.node[:count]
+    changed = {name for node in nodes for name in list(node.input) + list(node.output) + [node.name]} - kept - {''}
+
+    def new(name):
+        return 'backbone.' + name if name in changed else name
+
+    for initializer in model.graph.initializer:
+        initializer.name = new(initializer.name)
+    for value in model.graph.value_info:
+        value.name = new(value.name)
+    for node in model.graph.node:
+        node.name = new(node.name)
+        node.input[:] = [new(name) for name in node.input]
+        node.output[:] = [new(name) for name in node.output]
+    return model
+
+
 def main():
     folder = sys.argv[1]
     os.makedirs(folder, exist_ok=True)
@@ -130,6 +151,8 @@ def main():
         save(kind + '-head', lambda: tune(base, 20, 0.01, lambda name, weight: name in classifier))
         save(kind + '-sparse', lambda: tune(base, 10, 0.01, everything, share=0.01))
         save(kind + '-softmax', lambda: with_softmax(base))
+        save(kind + '-renamed', lambda: renamed(base, 10))
+        save(kind + '-prefixed', lambda: renamed(base))
         retrained = os.path.join(folder, kind + '-retrained.onnx')
         if not os.path.exists(retrained):
             work = os.path.join(folder, 'work')

@@ -44,9 +44,15 @@ function pairs() {
       [`${kind} trained on a little, f32`, () => [imported(kind), imported(`${kind}-tuned`)], { best: 0.93 }],
       [`${kind} trained on a little, f16`, () => [quantized(kind, 'f16'), quantized(`${kind}-tuned`, 'f16')], { bsdiff: 0.85 }],
       [`${kind} trained on a little, int8`, () => [quantized(kind, 'int8'), quantized(`${kind}-tuned`, 'int8')], {}],
-      [`${kind} frozen but the classifier`, () => [imported(kind), imported(`${kind}-head`)], {}],
-      [`${kind} 1 % of the weights`, () => [imported(kind), imported(`${kind}-sparse`)], { file: 0.0105 }],
-      [`${kind} with an operator more`, () => [imported(kind), imported(`${kind}-softmax`)], { file: 0.002 }]);
+      [`${kind} frozen but the classifier, f32`, () => [imported(kind), imported(`${kind}-head`)], { file: 0.002 }],
+      [`${kind} frozen but the classifier, int8`, () => [quantized(kind, 'int8'), quantized(`${kind}-head`, 'int8')], { file: 0.002 }],
+      [`${kind} 1 % of the weights, f32`, () => [imported(kind), imported(`${kind}-sparse`)], { file: 0.0105 }],
+      [`${kind} with an operator more, f32`, () => [imported(kind), imported(`${kind}-softmax`)], { file: 0.002 }],
+      [`${kind} with an operator more, int8`, () => [quantized(kind, 'int8'), quantized(`${kind}-softmax`, 'int8')], { file: 0.002 }],
+      [`${kind} with ten nodes renamed, f32`, () => [imported(kind), imported(`${kind}-renamed`)], { file: 0.002 }],
+      [`${kind} with ten nodes renamed, int8`, () => [quantized(kind, 'int8'), quantized(`${kind}-renamed`, 'int8')], { file: 0.002 }],
+      [`${kind} with all names changed, f32`, () => [imported(kind), imported(`${kind}-prefixed`)], { file: 0.002 }],
+      [`${kind} with all names changed, int8`, () => [quantized(kind, 'int8'), quantized(`${kind}-prefixed`, 'int8')], { file: 0.002 }]);
   }
   return list.filter(([name]) => !only.length || only.some((o) => name.includes(o)));
 }

@@ -16,8 +16,8 @@ static_assert(std::endian::native == std::endian::little, "Model files are littl
 //
 // Version 2 added strings, sequences and optional values; files without them say 1. Version 3 added the
 // compact form, which files with many small tensors have: these stand in the index, and the index is
-// compressed.
-inline constexpr uint32_t kModelFormatVersion = 3;
+// compressed. Version 4 put the names of compact files in one place.
+inline constexpr uint32_t kModelFormatVersion = 4;
 
 inline constexpr uint64_t kTensorAlignment = 64;
 

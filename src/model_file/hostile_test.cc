@@ -146,6 +146,32 @@ TEST(HostileModelFile, ProductsThatTakeMoreThanTheIndex) {
   EXPECT_THAT(ErrorOfSmall(claims), HasSubstr("its products are larger than its index"));
 }
 
+// A graph with an input and a node, whose names stand apart.
+std::string ErrorOfNames(const std::string& names) {
+  return ErrorOf([&](FlatBufferBuilder& b) {
+    const std::vector<Offset<fb::Value>> inputs = {ValueOf(b, "", kF32, {2})};
+    const std::vector<int32_t> operands = {0};
+    const std::vector<Offset<fb::Value>> results = {ValueOf(b, "", kF32, {2})};
+    const std::vector<Offset<fb::Node>> nodes = {fb::CreateNodeDirect(b, "Relu", "", &operands, &results)};
+    const std::vector<uint32_t> outputs = {1};
+    const auto graph = fb::CreateGraphDirect(b, "g", &inputs, nullptr, &nodes, &outputs);
+    const std::vector<uint8_t> bytes(names.begin(), names.end());
+    return fb::CreateModelDirect(b, graph, nullptr, nullptr, nullptr, nullptr, &bytes);
+  });
+}
+
+TEST(HostileModelFile, NamesThatDoNotFit) {
+  using namespace std::string_literals;
+  EXPECT_EQ(ErrorOfNames("x\0relu\0y\0"s), "opens");
+  EXPECT_EQ(ErrorOfNames("x\0relu\0y\0\0\0"s), "opens");
+  EXPECT_THAT(ErrorOfNames("x\0relu\0y"s), HasSubstr("node 'relu': has fewer names"));
+  EXPECT_THAT(ErrorOfNames(""s), HasSubstr("has fewer names"));
+  EXPECT_THAT(ErrorOfNames("x\0relu\0y\0z\0"s), HasSubstr("has more names"));
+  EXPECT_THAT(ErrorOfNames("x\0relu\0y\0\0\0\0\0\0\0\0\0"s), HasSubstr("has more names"));
+  EXPECT_THAT(ErrorOfNames("x\0relu\0x\0"s), HasSubstr("two values are called 'x'"));
+  EXPECT_THAT(ErrorOfNames("x\0relu\0\0"s), HasSubstr("or one has no name"));
+}
+
 TEST(HostileModelFile, TensorsLargerThanTheFile) {
   EXPECT_THAT(ErrorOfTensor({{1 << 15, 1 << 15}, 0, uint64_t{1} << 32}), HasSubstr("claim 4294967296 bytes"));
   EXPECT_THAT(ErrorOfTensor({{1 << 15, 1 << 15}, 0, 16}), HasSubstr("do not fit together"));

@@ -227,7 +227,7 @@ ModelHeader HeaderOf(const std::vector<std::byte>& file) {
 TEST(ModelFile, TheCompactFormKeepsTheGraph) {
   const auto graph = ExampleOfMany();
   const auto bytes = *SerializeModel(*graph);
-  EXPECT_EQ(HeaderOf(bytes).readable_from, 3U);
+  EXPECT_EQ(HeaderOf(bytes).readable_from, 4U);
   auto model = Open(bytes);
   ASSERT_TRUE(model.ok()) << model.status().ToString();
   EXPECT_EQ(ToText(*model->graph), ToText(*graph));
@@ -245,6 +245,18 @@ TEST(ModelFile, TheCompactFormKeepsTheGraph) {
   CompressedIndexHeader index;
   std::memcpy(&index, bytes.data() + sizeof(header), sizeof(index));
   EXPECT_LT(header.index_bytes, index.bytes / 2);
+}
+
+// Names end with a zero byte there, so a Graph with one that holds such a byte takes the other form.
+TEST(ModelFile, NamesWithZeroBytesAreKept) {
+  const auto graph = ExampleOfMany();
+  const std::string name("a\0b", 3);
+  graph->nodes().front()->set_name(name);
+  const auto bytes = *SerializeModel(*graph);
+  EXPECT_EQ(HeaderOf(bytes).readable_from, 1U);
+  auto model = Open(bytes);
+  ASSERT_TRUE(model.ok()) << model.status().ToString();
+  EXPECT_EQ(model->graph->nodes().front()->name(), name);
 }
 
 // The file with its index as it was before it was compressed, which is as good.
@@ -304,7 +316,7 @@ TEST(ModelFile, RefusesDamage) {
 TEST(ModelFile, WithstandsEveryChangedByteOfTheIndex) {
   for (const auto& graph : {Example(), ExampleOfText(), ExampleOfMany()}) {
     auto bytes = *SerializeModel(*graph);
-    if (HeaderOf(bytes).readable_from == 3) bytes = WithPlainIndex(bytes);
+    if (HeaderOf(bytes).readable_from == 4) bytes = WithPlainIndex(bytes);
     ModelHeader header;
     std::memcpy(&header, bytes.data(), sizeof(header));
     int opened = 0;

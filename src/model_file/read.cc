@@ -115,7 +115,13 @@ class IndexReader {
   Result<std::unique_ptr<Graph>> Read() {
     WHET_RETURN_IF_ERROR(ReadTensors());
     auto graph = std::make_unique<Graph>();
+    if (model_.names() != nullptr) {
+      names_ = {reinterpret_cast<const char*>(model_.names()->data()), model_.names()->size()};
+    }
     WHET_RETURN_IF_ERROR(ReadGraph(*model_.graph(), *graph, 0));
+    if (names_.size() >= 8 || names_.find_first_not_of('\0') != std::string_view::npos) {
+      return Error(Code::kBadFile, "has more names than values and nodes");
+    }
     WHET_RETURN_IF_ERROR(ReadStates(*graph));
     for (uint32_t i = 0; model_.metadata() != nullptr && i < model_.metadata()->size(); ++i) {
       const fb::Entry& entry = *model_.metadata()->Get(i);
@@ -290,8 +296,20 @@ class IndexReader {
     return type;
   }
 
+  // Of a value or a node; `own` is what stands there itself.
+  Result<std::string> NextName(const flatbuffers::String* own) {
+    if (model_.names() == nullptr) return Text(own);
+    const size_t end = names_.find('\0');
+    if (end == std::string_view::npos) {
+      return Error(Code::kBadFile, "has fewer names than values and nodes");
+    }
+    std::string name(names_.substr(0, end));
+    names_.remove_prefix(end + 1);
+    return name;
+  }
+
   Result<std::string> ReadName(const fb::Value& value, const Graph& graph) {
-    WHET_ASSIGN_OR_RETURN(std::string name, Text(value.name()));
+    WHET_ASSIGN_OR_RETURN(std::string name, NextName(value.name()));
     if (name.empty() || graph.UniqueName(name) != name) {
       return Error(Code::kBadFile, "two values are called '%s', or one has no name", name.c_str());
     }
@@ -335,8 +353,9 @@ class IndexReader {
     }
     for (uint32_t i = 0; from.nodes() != nullptr && i < from.nodes()->size(); ++i) {
       const fb::Node& node = *from.nodes()->Get(i);
-      Status status = ReadNode(node, graph, depth);
-      if (!status.ok()) return std::move(status).At("node '" + (node.name() ? node.name()->str() : "") + "'");
+      WHET_ASSIGN_OR_RETURN(const std::string node_name, NextName(node.name()));
+      Status status = ReadNode(node, node_name, graph, depth);
+      if (!status.ok()) return std::move(status).At("node '" + node_name + "'");
     }
     for (uint32_t i = 0; from.outputs() != nullptr && i < from.outputs()->size(); ++i) {
       WHET_RETURN_IF_ERROR(Spend(sizeof(uint32_t)));
@@ -348,14 +367,13 @@ class IndexReader {
     return {};
   }
 
-  Status ReadNode(const fb::Node& from, Graph& graph, int depth) {
+  Status ReadNode(const fb::Node& from, const std::string& name, Graph& graph, int depth) {
     WHET_ASSIGN_OR_RETURN(const std::string op, Text(from.op()));
     const OpDef* def = FindOp(op);
     if (def == nullptr || def->infer == nullptr) {
       return Error(Code::kUnsupported, "operator '%s' is not known: the file is from another version of Whet",
                    op.c_str());
     }
-    WHET_ASSIGN_OR_RETURN(std::string name, Text(from.name()));
     std::vector<Value*> inputs;
     for (uint32_t i = 0; from.inputs() != nullptr && i < from.inputs()->size(); ++i) {
       WHET_RETURN_IF_ERROR(Spend(sizeof(int32_t)));
@@ -385,7 +403,7 @@ class IndexReader {
       output_names.push_back(std::move(output_name));
       types.push_back(std::move(type));
     }
-    Node* node = graph.AddNode(*def, std::move(name), inputs, output_names, std::move(attributes));
+    Node* node = graph.AddNode(*def, name, inputs, output_names, std::move(attributes));
     node->subgraphs = std::move(subgraphs);
     for (uint32_t i = 0; i < output_count; ++i) {
       Value* output = node->output(i);
@@ -500,6 +518,7 @@ class IndexReader {
   uint64_t product_budget_;
   std::vector<std::shared_ptr<const Constant>> tensors_;
   std::vector<bool> is_product_;
+  std::string_view names_;      // those still to come
   std::vector<Value*> values_;  // by number; null once out of reach
 };
 

@@ -1,5 +1,3 @@
-#include <zlib.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -11,6 +9,7 @@
 #include "base/hex.h"
 #include "ir/op_def.h"
 #include "model_file/format.h"
+#include "model_file/index_deflate.h"
 #include "model_file/model_file.h"
 #include "model_generated.h"
 
@@ -59,8 +58,11 @@ class IndexWriter {
   Status Write(std::vector<std::byte>* index, std::vector<std::span<const std::byte>>* blobs) {
     CollectConstants(graph_);
     for (const State& state : graph_.states) AddUsed(state.output);
-    compact_ = CountSmall() >= kManySmallTensors;
-    if (compact_) FindProducts();
+    compact_ = CountSmall() >= kManySmallTensors && NamesHaveNoZeros(graph_);
+    if (compact_) {
+      FindProducts();
+      no_name_ = builder_.CreateString("");
+    }
     WHET_ASSIGN_OR_RETURN(const auto graph, WriteGraph(graph_));
     std::vector<Offset<fb::State>> states;
     for (const State& state : graph_.states) {
@@ -87,8 +89,13 @@ class IndexWriter {
       offset = AlignTensor(offset + blobs_[i].size());
     }
     const auto all_blobs = builder_.CreateVector(fb_blobs);
-    fb::FinishModelBuffer(builder_,
-                          fb::CreateModel(builder_, graph, fb_states, fb_metadata, fb_tensors, all_blobs));
+    Offset<flatbuffers::Vector<uint8_t>> names;
+    if (compact_) {
+      names_.resize((names_.size() + 7) / 8 * 8);
+      names = builder_.CreateVector(reinterpret_cast<const uint8_t*>(names_.data()), names_.size());
+    }
+    fb::FinishModelBuffer(
+        builder_, fb::CreateModel(builder_, graph, fb_states, fb_metadata, fb_tensors, all_blobs, names));
     const auto bytes = std::as_bytes(std::span(builder_.GetBufferPointer(), builder_.GetSize()));
     index->assign(bytes.begin(), bytes.end());
     *blobs = std::move(blobs_);
@@ -96,7 +103,7 @@ class IndexWriter {
   }
 
   // After Write: the earliest version whose readers understand the file. The blobs live as long as this.
-  uint32_t readable_from() const { return compact_ ? 3 : needs_version_2_ ? 2 : 1; }
+  uint32_t readable_from() const { return compact_ ? 4 : needs_version_2_ ? 2 : 1; }
 
  private:
   // Constants are written in the order in which they are first read, so that it does not matter when they
@@ -122,6 +129,22 @@ class IndexWriter {
       for (const Value* constant : constants) count += IsSmall(*constant->constant()) ? 1 : 0;
     }
     return count;
+  }
+
+  static bool NamesHaveNoZeros(const Graph& graph) {
+    const auto fine = [](const auto& named) { return named->name().find('\0') == std::string::npos; };
+    return std::ranges::all_of(graph.values(), fine) &&
+           std::ranges::all_of(graph.nodes(), [&](const auto& node) {
+             return fine(node) && std::ranges::all_of(node->subgraphs, [](const auto& subgraph) {
+                      return NamesHaveNoZeros(*subgraph);
+                    });
+           });
+  }
+  // Of a value or a node.
+  Offset<flatbuffers::String> WriteName(const std::string& name) {
+    if (!compact_) return builder_.CreateString(name);
+    names_.append(name).push_back('\0');
+    return no_name_;
   }
 
   // The bias of a quantized layer has the scale of its input times those of its weights.
@@ -218,7 +241,7 @@ class IndexWriter {
   Offset<fb::Value> WriteValue(const Value& value) {
     numbers_[&value] = static_cast<uint32_t>(numbers_.size());
     const int tensor = value.IsConstant() ? TensorOfValue(value) : -1;
-    const auto name = builder_.CreateString(value.name());
+    const auto name = WriteName(value.name());
     const auto type = value.IsConstant() ? Offset<fb::Type>() : WriteType(value.type);
     return fb::CreateValue(builder_, name, type, tensor);
   }
@@ -248,6 +271,7 @@ class IndexWriter {
   }
 
   Result<Offset<fb::Node>> WriteNode(const Node& node) {
+    if (compact_) WriteName(node.name());
     std::vector<Offset<fb::Graph>> subgraphs;
     std::vector<int32_t> inputs;
     for (const Value* input : node.inputs()) {
@@ -266,7 +290,7 @@ class IndexWriter {
     std::vector<Offset<fb::Attribute>> attributes;
     for (const auto& entry : node.attributes) attributes.push_back(WriteAttribute(entry));
     const auto op = builder_.CreateString(node.op_name().data(), node.op_name().size());
-    const auto name = builder_.CreateString(node.name());
+    const auto name = compact_ ? no_name_ : builder_.CreateString(node.name());
     const auto fb_inputs = builder_.CreateVector(inputs);
     const auto fb_outputs = builder_.CreateVector(outputs);
     const auto fb_attributes = builder_.CreateVector(attributes);
@@ -308,6 +332,8 @@ class IndexWriter {
   std::unordered_map<const Value*, int> tensor_of_;  // of constants with bytes of their own
   bool needs_version_2_ = false;
   bool compact_ = false;
+  std::string names_;                    // of a compact file
+  Offset<flatbuffers::String> no_name_;  // in their places
 };
 
 // What stands in the file for an index: itself, or compressed with what RFC 1950 offers.
@@ -319,15 +345,14 @@ Result<std::vector<std::byte>> Stored(std::vector<std::byte> index, bool compact
     made.bytes = index.size();
     return made;
   }();
-  uLongf bytes = compressBound(index.size());
-  std::vector<std::byte> stored(sizeof(header) + bytes);
+  std::vector<std::byte> stored(sizeof(header));
   std::memcpy(stored.data(), &header, sizeof(header));
-  const int status =
-      compress2(reinterpret_cast<Bytef*>(stored.data() + sizeof(header)), &bytes,
-                reinterpret_cast<const Bytef*>(index.data()), index.size(), Z_BEST_COMPRESSION);
-  if (status != Z_OK)
-    return Error(Code::kOutOfMemory, "the index cannot be compressed (zlib says %d)", status);
-  stored.resize(sizeof(header) + bytes);
+  WHET_ASSIGN_OR_RETURN(auto deflater, IndexDeflater::Create([&stored](std::span<const std::byte> bytes) {
+                          stored.insert(stored.end(), bytes.begin(), bytes.end());
+                          return OkStatus();
+                        }));
+  WHET_RETURN_IF_ERROR(deflater.Write(index));
+  WHET_RETURN_IF_ERROR(deflater.Finish());
   const bool allowed = index.size() / kMostCompression < stored.size();
   return allowed && stored.size() < index.size() ? stored : index;
 }

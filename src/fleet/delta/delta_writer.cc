@@ -80,8 +80,12 @@ void CodePiece(PieceModels& models, Coder& coder, const Piece& piece, const uint
 
 }  // namespace
 
-DeltaWriter::DeltaWriter(std::span<const std::byte> base, std::span<const std::byte> result)
-    : base_(AsU8(base)), result_(AsU8(result)), models_(std::make_unique<PieceModels>()) {}
+DeltaWriter::DeltaWriter(std::span<const std::byte> base, std::span<const std::byte> result,
+                         size_t max_block_bytes)
+    : base_(AsU8(base)),
+      result_(AsU8(result)),
+      max_block_bytes_(max_block_bytes),
+      models_(std::make_unique<PieceModels>()) {}
 
 double DeltaWriter::Cost(std::span<const Piece> pieces, uint64_t at) const {
   const auto models = std::make_unique<PieceModels>(*models_);
@@ -98,7 +102,7 @@ void DeltaWriter::Add(const Piece& piece) {
   CodePiece(*models_, coder_, piece, base_.data() + piece.base_offset, result_.data() + at_,
             [this](uint64_t bytes) {
               at_ += bytes;
-              if (coder_.size() + kBlockMargin > kMaxBlockBytes || at_ - block_begin_ > kMaxBlockResult)
+              if (coder_.size() + kBlockMargin > max_block_bytes_ || at_ - block_begin_ > kMaxBlockResult)
                 CloseBlock();
             });
 }

@@ -16,7 +16,7 @@ namespace whet::fleet {
 // The pieces' results follow each other. `base` and `result` must live as long as this.
 class DeltaWriter {
  public:
-  DeltaWriter(std::span<const std::byte> base, std::span<const std::byte> result);
+  DeltaWriter(std::span<const std::byte> base, std::span<const std::byte> result, size_t max_block_bytes);
 
   // Bytes, about, that coding the pieces now would take; `at` is where in the result the first stands.
   double Cost(std::span<const Piece> pieces, uint64_t at) const;
@@ -31,6 +31,7 @@ class DeltaWriter {
 
   std::span<const uint8_t> base_;
   std::span<const uint8_t> result_;
+  const size_t max_block_bytes_;
   std::unique_ptr<PieceModels> models_;
   RangeEncoder coder_;
   std::vector<uint8_t> body_;

@@ -112,7 +112,7 @@ TEST_F(HostileDelta, SizesThatLie) {
   ExpectRefused(WithHeader([](auto& h) { h.readable_from = 99; }), Code::kUnsupported);
   ExpectRefused(WithHeader([](auto& h) { h.magic[0] = 'X'; }), Code::kBadFile);
   ExpectRefused(WithHeader([](auto& h) { h.result_sha256[5] ^= 1; }), Code::kBadFile);
-  for (const uint32_t coded : {0u, kMaxBlockBytes + 1, UINT32_MAX}) {
+  for (const uint32_t coded : {0u, MaxBlockBytes(false) + 1, UINT32_MAX}) {
     Bytes delta = delta_;
     std::memcpy(delta.data() + sizeof(DeltaHeader), &coded, sizeof(coded));
     ExpectRefused(delta, Code::kBadFile);
@@ -173,6 +173,70 @@ TEST_F(HostileDelta, InstructionsOutOfBounds) {
       Coded([&](auto& models, auto& coder) { models.CodePiece(coder, piece(Instruction::kValues, 0, 10)); },
             3),
       Code::kBadFile);
+}
+
+// Between Model files whose indexes are compressed.
+class HostileExpandedDelta : public HostileDelta {
+ protected:
+  HostileExpandedDelta() {
+    std::vector<Layer> layers;
+    for (int i = 0; i < 20; ++i) {
+      layers.push_back(FloatLayer("w" + std::to_string(i), {32}, Weights(32, static_cast<uint32_t>(i))));
+    }
+    WriteModel(folder_ / "base", layers);
+    layers[7].name = "another";
+    layers[9] = FloatLayer("w9", {32}, Weights(32, 90));
+    WriteModel(folder_ / "result", layers);
+    auto report = MakeDelta(folder_ / "base", folder_ / "result", folder_ / "delta");
+    EXPECT_TRUE(report.ok());
+    report_ = *report;
+    delta_ = ReadBytes(folder_ / "delta");
+    result_ = ReadBytes(folder_ / "result");
+  }
+};
+
+TEST_F(HostileExpandedDelta, EveryByteChanged) {
+  for (size_t i = 0; i < delta_.size(); ++i) {
+    Bytes delta = delta_;
+    delta[i] ^= static_cast<uint8_t>(1 << i % 8);
+    const Status status = Apply(delta);
+    if (status.ok()) {
+      EXPECT_EQ(ReadBytes(folder_ / "made"), result_);
+      std::filesystem::remove(folder_ / "made");
+    }
+    ASSERT_EQ(folder_.files(), files_) << "byte " << i;
+  }
+}
+
+TEST_F(HostileExpandedDelta, CutShortAtEveryByte) {
+  for (size_t i = 0; i < delta_.size(); ++i) {
+    ExpectRefused(Bytes(delta_.begin(), delta_.begin() + static_cast<ptrdiff_t>(i)), Code::kBadFile);
+  }
+}
+
+TEST_F(HostileExpandedDelta, SizesThatLie) {
+  const auto with_sizes = [&](uint64_t base, uint64_t result) {
+    Bytes delta = delta_;
+    ExpandedSizes sizes{};
+    std::memcpy(&sizes, delta.data() + sizeof(DeltaHeader), sizeof(sizes));
+    sizes.base_bytes += base;
+    sizes.result_bytes += result;
+    std::memcpy(delta.data() + sizeof(DeltaHeader), &sizes, sizeof(sizes));
+    return delta;
+  };
+  EXPECT_TRUE(Apply(with_sizes(0, 0)).ok());
+  std::filesystem::remove(folder_ / "made");
+  ExpectRefused(with_sizes(1, 0), Code::kInvalidArgument);
+  ExpectRefused(with_sizes(0, 1), Code::kBadFile);
+  ExpectRefused(with_sizes(0, uint64_t{1} << 50), Code::kBadFile);
+  ExpectRefused(WithHeader([](auto& h) { h.body_bytes = 15; }), Code::kBadFile);
+  // What is about expanded forms makes no sense of the files themselves.
+  ExpectRefused(WithHeader([](auto& h) { h.readable_from = 1; }), Code::kBadFile);
+  // Another base whose file is as large.
+  Bytes base = ReadBytes(folder_ / "base");
+  base[0] ^= 1;
+  WriteBytes(folder_ / "base", base);
+  ExpectRefused(delta_, Code::kInvalidArgument);
 }
 
 // Copies may overlap in the base: it is never written to.

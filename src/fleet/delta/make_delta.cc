@@ -44,14 +44,60 @@ uint32_t FormatOf(DType dtype) {
   }
 }
 
+// A file, or its expanded form.
+class Side {
+ public:
+  explicit Side(const MappedFile& file) : file_(file) {}
+
+  // Whether there is another form than the file itself.
+  Result<bool> Expand() {
+    const auto bytes = file_.bytes();
+    WHET_ASSIGN_OR_RETURN(auto reader, ExpandedReader::Create(
+                                           bytes.size(), [bytes](uint64_t offset, std::span<std::byte> into) {
+                                             std::memcpy(into.data(), bytes.data() + offset, into.size());
+                                             return OkStatus();
+                                           }));
+    if (!reader.expands()) return false;
+    expanded_.resize(reader.size());
+    WHET_RETURN_IF_ERROR(reader.ReadAt(0, expanded_));
+    moved_ = reader.size() - bytes.size();
+    return true;
+  }
+  // Whether devices will come from this form to the file: another zlib may have made it, or an earlier
+  // writer.
+  bool Packs() const {
+    uint64_t at = 0;
+    ExpandedWriter writer(file_.bytes().size(), [&](std::span<const std::byte> made) {
+      const bool equal = std::memcmp(made.data(), file_.bytes().data() + at, made.size()) == 0;
+      at += made.size();
+      return equal ? OkStatus() : Error(Code::kInvalidArgument, "the index was compressed in another way");
+    });
+    return writer.Write(bytes()).ok() && writer.Finish().ok();
+  }
+
+  std::span<const std::byte> bytes() const {
+    return expanded_.empty() ? file_.bytes() : std::span(expanded_);
+  }
+  ModelLayout Layout() const {
+    ModelLayout layout = ReadAnyLayout(file_);
+    for (TensorPlace& tensor : layout.tensors) tensor.range.offset += moved_;
+    return layout;
+  }
+
+ private:
+  const MappedFile& file_;
+  std::vector<std::byte> expanded_;
+  uint64_t moved_ = 0;  // by how much tensors stand further back
+};
+
 class Maker {
  public:
-  Maker(const MappedFile& base, const MappedFile& result)
+  Maker(const Side& base, const Side& result, size_t max_block_bytes)
       : base_(base.bytes()),
         result_(result.bytes()),
-        base_layout_(ReadAnyLayout(base)),
-        result_layout_(ReadAnyLayout(result)),
-        writer_(base_, result_) {}
+        base_layout_(base.Layout()),
+        result_layout_(result.Layout()),
+        writer_(base_, result_, max_block_bytes) {}
 
   std::vector<uint8_t> Make(DeltaReport* report) {
     report_ = report;
@@ -327,15 +373,35 @@ Status Verify(std::span<const std::byte> base, const DeltaHeader& header, std::s
   Status status = decoder.Write(std::as_bytes(std::span(&header, 1)));
   if (status.ok()) status = decoder.Write(std::as_bytes(body));
   if (status.ok()) status = decoder.Finish();
-  if (status.ok()) return status;
+  return status;
+}
+
+Status MakerFailed(const Status& verified) {
   return Error(Code::kInternal, "the delta that was made does not give the result (%s); please report this",
-               std::string(status.what()).c_str());
+               std::string(verified.what()).c_str());
+}
+
+// Everything behind the header, and what the header says of it.
+std::vector<uint8_t> MakeBody(const Side& base, const Side& result, bool expanded, DeltaHeader* header,
+                              DeltaReport* report) {
+  header->version = kDeltaFormatVersion;
+  header->readable_from = expanded ? 2 : 1;
+  std::vector<uint8_t> body;
+  if (expanded) {
+    const ExpandedSizes sizes = {base.bytes().size(), result.bytes().size()};
+    const auto* bytes = reinterpret_cast<const uint8_t*>(&sizes);
+    body.assign(bytes, bytes + sizeof(sizes));
+  }
+  const std::vector<uint8_t> blocks = Maker(base, result, MaxBlockBytes(expanded)).Make(report);
+  body.insert(body.end(), blocks.begin(), blocks.end());
+  header->body_bytes = body.size();
+  return body;
 }
 
 }  // namespace
 
 Result<DeltaReport> MakeDelta(const std::string& base_path, const std::string& result_path,
-                              const std::string& delta_path, const DeltaOptions& options) {
+                              const std::string& delta_path) {
   WHET_ASSIGN_OR_RETURN(const MappedFile base, MappedFile::Open(base_path));
   WHET_ASSIGN_OR_RETURN(const MappedFile result, MappedFile::Open(result_path));
   DeltaReport report;
@@ -343,18 +409,32 @@ Result<DeltaReport> MakeDelta(const std::string& base_path, const std::string& r
   report.result_bytes = result.bytes().size();
   report.base_sha256 = Sha256Of(base.bytes());
   report.result_sha256 = Sha256Of(result.bytes());
-  const std::vector<uint8_t> body = Maker(base, result).Make(&report);
-
   DeltaHeader header{};
   std::memcpy(header.magic, kDeltaMagic, sizeof(kDeltaMagic));
-  header.version = kDeltaFormatVersion;
-  header.readable_from = kDeltaFormatVersion;
   header.base_bytes = report.base_bytes;
   header.result_bytes = report.result_bytes;
-  header.body_bytes = body.size();
   header.base_sha256 = report.base_sha256;
   header.result_sha256 = report.result_sha256;
-  if (options.verify) WHET_RETURN_IF_ERROR(Verify(base.bytes(), header, body));
+
+  Side from(base), to(result);
+  std::vector<uint8_t> body;
+  bool made = false;
+  WHET_ASSIGN_OR_RETURN(const bool base_expands, from.Expand());
+  WHET_ASSIGN_OR_RETURN(const bool result_expands, to.Expand());
+  if ((base_expands || result_expands) && to.Packs()) {
+    DeltaReport tried = report;
+    body = MakeBody(from, to, /*expanded=*/true, &header, &tried);
+    const Status verified = Verify(base.bytes(), header, body);
+    made = verified.ok();
+    if (made) report = tried;
+    // A delta that jumps too often within the base's index is made between the files as they are.
+    if (!made && verified.code() != Code::kLimitExceeded) return MakerFailed(verified);
+  }
+  if (!made) {
+    body = MakeBody(Side(base), Side(result), /*expanded=*/false, &header, &report);
+    const Status verified = Verify(base.bytes(), header, body);
+    if (!verified.ok()) return MakerFailed(verified);
+  }
 
   WHET_ASSIGN_OR_RETURN(AtomicFile file, AtomicFile::Create(delta_path));
   WHET_RETURN_IF_ERROR(file.Write(std::as_bytes(std::span(&header, 1))));

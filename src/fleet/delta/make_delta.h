@@ -15,11 +15,6 @@
 
 namespace whet::fleet {
 
-struct DeltaOptions {
-  // Applies the delta that was made and compares; costs as long as a device without its flash.
-  bool verify = true;
-};
-
 struct DeltaReport {
   uint64_t base_bytes = 0;
   uint64_t result_bytes = 0;
@@ -34,9 +29,10 @@ struct DeltaReport {
   uint32_t fresh = 0;    // told on their own
 };
 
-// Writes the delta at once or not at all. Any two files will do; between Model files deltas are smallest.
-// Memory: both files mapped, and some 12 bytes for each byte of the base that is no tensor. Any thread.
+// Writes the delta at once or not at all, after applying it as a device does. Any two files will do; between
+// Model files deltas are smallest. Memory: both files mapped or, with a compressed index, held; and some 12
+// bytes for each byte of the base that is no tensor. Any thread.
 Result<DeltaReport> MakeDelta(const std::string& base_path, const std::string& result_path,
-                              const std::string& delta_path, const DeltaOptions& options = {});
+                              const std::string& delta_path);
 
 }  // namespace whet::fleet

@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
 #include "fleet/delta/delta_testing.h"
+#include "model_file/format.h"
 
 namespace whet::fleet {
 namespace {
@@ -107,6 +109,91 @@ TEST(MakeDelta, NewWeightsTakeNoMoreThanTheirNoise) {
   EXPECT_EQ(report.fresh, 1u);
   // Of 32 bits some 26.6 are noise.
   EXPECT_LT(report.delta_bytes, 100000u * 4 * 84 / 100);
+}
+
+// Layers with small tensors, so that the index holds these and is compressed, and one that is large.
+std::vector<Layer> ManyLayers(const std::string& prefix, int count = 40) {
+  std::vector<Layer> layers = {FloatLayer(prefix + "large", {64, 1024}, Weights(64 * 1024, 99))};
+  for (int i = 0; i < count; ++i) {
+    layers.push_back(
+        FloatLayer(prefix + "layer." + std::to_string(i), {64}, Weights(64, static_cast<uint32_t>(i))));
+  }
+  return layers;
+}
+
+uint32_t ReadableFrom(const std::string& delta) { return ReadDeltaHeader(delta)->readable_from; }
+
+TEST(MakeDelta, OtherNamesInACompactModel) {
+  const TemporaryFolder folder;
+  WriteModel(folder / "base", ManyLayers(""));
+  WriteModel(folder / "result", ManyLayers("backbone."));
+  const DeltaReport report = RoundTrip(folder, folder / "base", folder / "result");
+  EXPECT_EQ(report.unchanged, report.tensors);
+  EXPECT_EQ(ReadableFrom(folder / "delta"), 2u);
+  EXPECT_LT(report.delta_bytes, 500u);
+}
+
+TEST(MakeDelta, OneOfManySmallTensorsChanged) {
+  const TemporaryFolder folder;
+  auto layers = ManyLayers("");
+  WriteModel(folder / "base", layers);
+  layers[20] = FloatLayer("layer.19", {64}, Weights(64, 1000));
+  WriteModel(folder / "result", layers);
+  EXPECT_LT(RoundTrip(folder, folder / "base", folder / "result").delta_bytes, 64 * 4 + 250u);
+}
+
+TEST(MakeDelta, SmallTensorsInAnotherOrder) {
+  const TemporaryFolder folder;
+  auto layers = ManyLayers("", 200);
+  WriteModel(folder / "base", layers);
+  std::reverse(layers.begin(), layers.end());
+  WriteModel(folder / "result", layers);
+  const DeltaReport report = RoundTrip(folder, folder / "base", folder / "result");
+  EXPECT_EQ(report.unchanged, 1u);
+  EXPECT_LT(report.delta_bytes, 10000u);
+}
+
+TEST(MakeDelta, BetweenCompactModelsAndOthers) {
+  const TemporaryFolder folder;
+  WriteModel(folder / "compact", ManyLayers(""));
+  WriteModel(folder / "plain", ManyLayers("", 10));
+  WriteBytes(folder / "random", RandomBytes(5000, 1));
+  for (const auto& [base, result] : {std::pair("compact", "plain"), std::pair("plain", "compact"),
+                                     std::pair("random", "compact"), std::pair("compact", "random")}) {
+    SCOPED_TRACE(std::string(base) + " to " + result);
+    RoundTrip(folder, folder / base, folder / result);
+    EXPECT_EQ(ReadableFrom(folder / "delta"), 2u);
+  }
+  RoundTrip(folder, folder / "random", folder / "plain");
+  EXPECT_EQ(ReadableFrom(folder / "delta"), 1u) << "readers of the first version understand it";
+}
+
+// As an earlier writer, or another zlib, would have compressed the index.
+TEST(MakeDelta, AnIndexThatDevicesWouldCompressOtherwise) {
+  const TemporaryFolder folder;
+  WriteModel(folder / "base", ManyLayers(""));
+  WriteModel(folder / "result", ManyLayers("backbone."));
+  const Bytes result = ReadBytes(folder / "result");
+  ModelHeader header{};
+  std::memcpy(&header, result.data(), sizeof(header));
+  const size_t begin = sizeof(header) + sizeof(CompressedIndexHeader);
+  const size_t end = sizeof(header) + header.index_bytes;
+  // Deflate allows empty stored blocks: one in front.
+  Bytes other(result.begin(), result.begin() + static_cast<ptrdiff_t>(begin + 2));
+  other.insert(other.end(), {0, 0, 0, 0xff, 0xff});
+  other.insert(other.end(), result.begin() + static_cast<ptrdiff_t>(begin + 2),
+               result.begin() + static_cast<ptrdiff_t>(end));
+  header.index_bytes += 5;
+  std::memcpy(other.data(), &header, sizeof(header));
+  other.resize(sizeof(header) + AlignTensor(header.index_bytes));
+  other.insert(other.end(), result.end() - static_cast<ptrdiff_t>(header.tensor_bytes), result.end());
+  WriteBytes(folder / "other", other);
+  ASSERT_TRUE(OpenModel(folder / "other").ok());
+  RoundTrip(folder, folder / "base", folder / "other");
+  EXPECT_EQ(ReadableFrom(folder / "delta"), 1u);
+  const DeltaReport from = RoundTrip(folder, folder / "other", folder / "base");
+  EXPECT_EQ(ReadableFrom(folder / "delta"), 2u);
+  EXPECT_LT(from.delta_bytes, 500u);
 }
 
 // Every element type, each with small changes, with other values, and grown by a row.

@@ -34,7 +34,7 @@ class BaseFile {
 // Makes the result while the delta arrives: nothing of the delta is kept. The result is written beside
 // `result_path` and takes that name in Finish, once its SHA-256 is right; until then, and after any error,
 // there is nothing at `result_path` but what was there before, and destroying this removes what was written.
-// One use, one thread. About 250 KiB of memory, whatever the files' sizes.
+// One use, one thread. Less than 256 KiB of memory, whatever the files' sizes.
 class DeltaApplier {
  public:
   // `result_sha256` comes from signed metadata; so does `result_bytes`, 0 if it is not known.

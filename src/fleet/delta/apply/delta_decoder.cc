@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <vector>
 
 #include "fleet/delta/apply/piece_models.h"
 #include "fleet/delta/apply/range_coder.h"
@@ -36,8 +37,10 @@ Status CheckDeltaHeader(const DeltaHeader& header) {
 
 class DeltaDecoder::Impl {
  public:
-  Impl(const DeltaExpectation& expected, ReadBase read_base, WriteResult write_result)
-      : expected_(expected), read_base_(std::move(read_base)), write_result_(std::move(write_result)) {}
+  Impl(const DeltaExpectation& expected, ReadFile read_base, WriteFile write_result)
+      : expected_(expected), read_base_(std::move(read_base)), write_result_(std::move(write_result)) {
+    buffer_.resize(sizeof(DeltaHeader));
+  }
 
   Status Write(std::span<const std::byte> bytes) {
     if (failed_) return Error(Code::kInvalidArgument, "the delta has failed before");
@@ -50,9 +53,10 @@ class DeltaDecoder::Impl {
     if (failed_) return Error(Code::kInvalidArgument, "the delta has failed before");
     failed_ = true;
     if (!header_ || filled_ != 0 || block_ || body_taken_ != header_->body_bytes ||
-        written_ != header_->result_bytes) {
+        written_ != sizes_.result_bytes) {
       return Damaged("it ends too early");
     }
+    if (packer_) WHET_RETURN_IF_ERROR(packer_->Finish());
     if (hasher_.Finish() != expected_.result_sha256) {
       return Error(Code::kBadFile,
                    "the result's SHA-256 is not the one expected: the delta is damaged, or the base is not "
@@ -86,15 +90,24 @@ class DeltaDecoder::Impl {
         std::memcpy(&header, buffer_.data(), sizeof(header));
         WHET_RETURN_IF_ERROR(CheckHeader(header));
         header_ = header;
+        WHET_RETURN_IF_ERROR(Begin());
+      } else if (IsExpanded(*header_) && !sizes_known_) {
+        if (header_->body_bytes < sizeof(ExpandedSizes))
+          return Damaged("its header says that nothing follows");
+        if (!Gather(bytes, sizeof(ExpandedSizes))) return {};
+        std::memcpy(&sizes_, buffer_.data(), sizeof(sizes_));
+        body_taken_ = sizeof(sizes_);
+        WHET_RETURN_IF_ERROR(CheckSizes());
+        sizes_known_ = true;
       } else if (!block_) {
         if (body_taken_ == header_->body_bytes) return Damaged("bytes follow its end");
         if (!Gather(bytes, sizeof(BlockHeader))) return {};
         BlockHeader block{};
         std::memcpy(&block, buffer_.data(), sizeof(block));
         const uint64_t left = header_->body_bytes - body_taken_;
-        if (left < sizeof(block) || block.coded_bytes == 0 || block.coded_bytes > kMaxBlockBytes ||
+        if (left < sizeof(block) || block.coded_bytes == 0 || block.coded_bytes > buffer_.size() ||
             block.coded_bytes > left - sizeof(block) || block.result_bytes == 0 ||
-            block.result_bytes > header_->result_bytes - written_) {
+            block.result_bytes > sizes_.result_bytes - written_) {
           return Damaged("a block's sizes do not fit");
         }
         block_ = block;
@@ -129,8 +142,38 @@ class DeltaDecoder::Impl {
     return {};
   }
 
+  Status Begin() {
+    sizes_ = {header_->base_bytes, header_->result_bytes};
+    buffer_.resize(MaxBlockBytes(IsExpanded(*header_)));
+    if (!IsExpanded(*header_)) return {};
+    WHET_ASSIGN_OR_RETURN(base_file_, ExpandedReader::Create(header_->base_bytes, read_base_));
+    packer_.emplace(header_->result_bytes,
+                    [this](std::span<const std::byte> bytes) { return WriteResult(bytes); });
+    return {};
+  }
+
+  // A file of n bytes has an index of less than n, and that is not expanded further than kMostCompression.
+  Status CheckSizes() const {
+    if (sizes_.base_bytes != base_file_->size()) {
+      return Error(Code::kInvalidArgument,
+                   "the delta was made for another base than this one; fetch the whole file instead");
+    }
+    if (sizes_.result_bytes / (kMostCompression + 1) > header_->result_bytes) {
+      return Damaged("the sizes in its header are impossible");
+    }
+    return {};
+  }
+
+  Status ReadBase(uint64_t offset, std::span<std::byte> bytes) {
+    return base_file_ ? base_file_->ReadAt(offset, bytes) : read_base_(offset, bytes);
+  }
+  Status WriteResult(std::span<const std::byte> bytes) {
+    hasher_.Update(bytes);
+    return write_result_(bytes);
+  }
+
   Status DecodeBlock(uint64_t coded_bytes, uint64_t left) {
-    coder_.Start(std::span(buffer_.data(), coded_bytes));
+    coder_.Start(std::span(buffer_).first(coded_bytes));
     while (left > 0) {
       if (piece_left_ == 0) WHET_RETURN_IF_ERROR(BeginPiece());
       const uint64_t element = BytesPerElement(piece_);
@@ -151,11 +194,11 @@ class DeltaDecoder::Impl {
       return Damaged("an instruction is not known");
     }
     const uint64_t element = BytesPerElement(piece);
-    const uint64_t result_left = header_->result_bytes - written_;
+    const uint64_t result_left = sizes_.result_bytes - written_;
     if (piece.length < 1 || piece.length > result_left / element)
       return Damaged("an instruction makes too much");
     if (HasBase(piece.instruction)) {
-      const uint64_t base = header_->base_bytes;
+      const uint64_t base = sizes_.base_bytes;
       if (piece.base_offset > base || piece.length > (base - piece.base_offset) / element) {
         return Damaged("an instruction reads beyond the base");
       }
@@ -172,7 +215,7 @@ class DeltaDecoder::Impl {
   Status DecodeStep(uint64_t count, uint64_t element) {
     const uint64_t bytes = count * element;
     if (HasBase(piece_.instruction)) {
-      WHET_RETURN_IF_ERROR(read_base_(base_at_, std::as_writable_bytes(std::span(base_.data(), bytes))));
+      WHET_RETURN_IF_ERROR(ReadBase(base_at_, std::as_writable_bytes(std::span(base_.data(), bytes))));
       base_at_ += bytes;
     }
     const uint8_t* result = result_.data();
@@ -214,8 +257,7 @@ class DeltaDecoder::Impl {
         break;
     }
     const auto made = std::as_bytes(std::span(result, bytes));
-    hasher_.Update(made);
-    WHET_RETURN_IF_ERROR(write_result_(made));
+    WHET_RETURN_IF_ERROR(packer_ ? packer_->Write(made) : WriteResult(made));
     written_ += bytes;
     piece_left_ -= count;
     return {};
@@ -231,14 +273,18 @@ class DeltaDecoder::Impl {
   }
 
   const DeltaExpectation expected_;
-  const ReadBase read_base_;
-  const WriteResult write_result_;
+  const ReadFile read_base_;
+  const WriteFile write_result_;
 
   std::optional<DeltaHeader> header_;
+  ExpandedSizes sizes_{};     // of what instructions are about
+  bool sizes_known_ = false;  // of a header of version 2
+  std::optional<ExpandedReader> base_file_;
+  std::optional<ExpandedWriter> packer_;
   std::optional<BlockHeader> block_;  // whose bytes are being gathered
   size_t filled_ = 0;
   uint64_t body_taken_ = 0;
-  uint64_t written_ = 0;
+  uint64_t written_ = 0;  // of the result, expanded
   bool failed_ = false;
   Sha256Hasher hasher_;
 
@@ -250,12 +296,12 @@ class DeltaDecoder::Impl {
 
   RangeDecoder coder_;
   PieceModels models_;
-  std::array<uint8_t, kMaxBlockBytes> buffer_;
+  std::vector<uint8_t> buffer_;
   std::array<uint8_t, kStepBytes> base_;
   std::array<uint8_t, kStepBytes> result_;
 };
 
-DeltaDecoder::DeltaDecoder(const DeltaExpectation& expected, ReadBase read_base, WriteResult write_result)
+DeltaDecoder::DeltaDecoder(const DeltaExpectation& expected, ReadFile read_base, WriteFile write_result)
     : impl_(std::make_unique<Impl>(expected, std::move(read_base), std::move(write_result))) {}
 
 DeltaDecoder::~DeltaDecoder() = default;

@@ -3,12 +3,12 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 
 #include "base/status.h"
+#include "fleet/delta/apply/expanded_file.h"
 #include "fleet/delta/apply/format.h"
 
 namespace whet::fleet {
@@ -20,15 +20,10 @@ struct DeltaExpectation {
   uint64_t max_result_bytes = uint64_t{1} << 40;
 };
 
-// One use, one thread. Holds about 250 KiB, all allocated on construction, whatever the delta says.
+// One use, one thread. Holds less than 252 KiB, whatever the delta says.
 class DeltaDecoder {
  public:
-  // Fills the span with the base's bytes from the offset on; never asked for bytes beyond the base's end.
-  using ReadBase = std::function<Status(uint64_t offset, std::span<std::byte>)>;
-  // Takes the result's next bytes.
-  using WriteResult = std::function<Status(std::span<const std::byte>)>;
-
-  DeltaDecoder(const DeltaExpectation& expected, ReadBase read_base, WriteResult write_result);
+  DeltaDecoder(const DeltaExpectation& expected, ReadFile read_base, WriteFile write_result);
   ~DeltaDecoder();
   DeltaDecoder(const DeltaDecoder&) = delete;
   DeltaDecoder& operator=(const DeltaDecoder&) = delete;

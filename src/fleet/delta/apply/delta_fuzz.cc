@@ -1,7 +1,6 @@
 // Any bytes as a delta: refused, or applied within bounds. The header is made right, so that the blocks are
 // reached.
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -9,13 +8,36 @@
 
 #include "fleet/delta/apply/delta_decoder.h"
 
+namespace {
+
+using namespace whet::fleet;
+
+constexpr size_t kIndexBytes = 3000, kTensorBytes = 2000;
+
+// A file with a compressed index.
+std::vector<std::byte> CompactBase() {
+  std::vector<std::byte> index(kIndexBytes), file;
+  for (size_t i = 0; i < index.size(); ++i) index[i] = static_cast<std::byte>(i * i >> 6);
+  CompactPrefix prefix{};
+  std::memcpy(prefix.model.magic, whet::kModelMagic, sizeof(whet::kModelMagic));
+  std::memcpy(prefix.index.magic, whet::kCompressedIndexMagic, sizeof(whet::kCompressedIndexMagic));
+  prefix.index.bytes = index.size();
+  file.resize(sizeof(prefix));
+  auto deflater = whet::IndexDeflater::Create([&](std::span<const std::byte> made) {
+    file.insert(file.end(), made.begin(), made.end());
+    return whet::OkStatus();
+  });
+  if (!deflater.ok() || !deflater->Write(index).ok() || !deflater->Finish().ok()) __builtin_trap();
+  prefix.model.index_bytes = file.size() - sizeof(prefix.model);
+  std::memcpy(file.data(), &prefix, sizeof(prefix));
+  file.insert(file.end(), kTensorBytes, std::byte{9});
+  return file;
+}
+
+}  // namespace
+
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-  using namespace whet::fleet;
-  static const auto base = [] {
-    std::array<std::byte, 5000> bytes{};
-    for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * i >> 3);
-    return bytes;
-  }();
+  static const std::vector<std::byte> base = CompactBase();
   std::vector<uint8_t> delta(data, data + size);
   DeltaExpectation expected;
   expected.base_bytes = base.size();
@@ -24,12 +46,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     DeltaHeader header{};
     std::memcpy(&header, delta.data(), sizeof(header));
     std::memcpy(header.magic, kDeltaMagic, sizeof(kDeltaMagic));
-    header.readable_from = kDeltaFormatVersion;
+    header.readable_from = IsExpanded(header) ? 2 : 1;
     header.base_bytes = base.size();
     header.result_bytes &= 0xffff;
     header.body_bytes = size - sizeof(header);
     header.result_sha256 = expected.result_sha256;
     std::memcpy(delta.data(), &header, sizeof(header));
+    if (IsExpanded(header) && size >= sizeof(header) + sizeof(ExpandedSizes)) {
+      ExpandedSizes sizes{};
+      std::memcpy(&sizes, delta.data() + sizeof(header), sizeof(sizes));
+      sizes.base_bytes = sizeof(CompactPrefix) + kIndexBytes + kTensorBytes;
+      sizes.result_bytes &= 0xfffff;
+      std::memcpy(delta.data() + sizeof(header), &sizes, sizeof(sizes));
+    }
   }
   uint64_t written = 0;
   DeltaDecoder decoder(

@@ -13,7 +13,9 @@ static_assert(std::endian::native == std::endian::little, "deltas are little-end
 
 // Readers refuse a delta whose `readable_from` is beyond their own version. Any change of the models in this
 // folder changes what the bits mean, so it raises both numbers.
-inline constexpr uint32_t kDeltaFormatVersion = 1;
+//
+// Version 2 added the expanded form of Model files (expanded_file.h); deltas that do not use it say 1.
+inline constexpr uint32_t kDeltaFormatVersion = 2;
 
 inline constexpr char kDeltaMagic[8] = {'W', 'H', 'D', 'L', '\r', '\n', 0x1a, 0};
 
@@ -23,21 +25,31 @@ struct DeltaHeader {
   uint32_t readable_from;
   uint64_t base_bytes;
   uint64_t result_bytes;
-  uint64_t body_bytes;  // what follows this header: blocks
+  uint64_t body_bytes;  // what follows this header: in version 2 ExpandedSizes, then blocks
   Sha256 base_sha256;
   Sha256 result_sha256;
 };
 static_assert(sizeof(DeltaHeader) == 104);
 
+// Of a delta whose `readable_from` is 2: instructions are about the files' expanded forms.
+struct ExpandedSizes {
+  uint64_t base_bytes;
+  uint64_t result_bytes;
+};
+static_assert(sizeof(ExpandedSizes) == 16);
+
+constexpr bool IsExpanded(const DeltaHeader& header) { return header.readable_from >= 2; }
+
 // The body is blocks. Each is coded on its own (the range coder starts afresh, the models go on), so that a
 // reader needs to hold no more than one.
 struct BlockHeader {
-  uint32_t coded_bytes;   // that follow, 1 to kMaxBlockBytes
+  uint32_t coded_bytes;   // that follow, 1 to MaxBlockBytes
   uint32_t result_bytes;  // that they make, at least 1
 };
 static_assert(sizeof(BlockHeader) == 8);
 
-inline constexpr uint32_t kMaxBlockBytes = 32 * 1024;
+// Compressing an index takes the memory that smaller blocks save.
+constexpr uint32_t MaxBlockBytes(bool expanded) { return expanded ? 8 * 1024 : 32 * 1024; }
 
 // What a block's bits say: instructions, each making a piece of the result.
 enum class Instruction : uint8_t {
