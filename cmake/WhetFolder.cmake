@@ -96,7 +96,7 @@ endfunction()
 # whet_reuse_precompiled(TARGET SET OPTION…)
 #
 # The same with a set of headers that targets share which are compiled with the same options: std; json, which is std and
-# nlohmann's; cli, which is json and CLI11's; test_… of these, with GoogleTest's; none for a target that has its own.
+# nlohmann's; test_… of these, with GoogleTest's; none for a target that has its own.
 function(whet_reuse_precompiled target set)
   if(set STREQUAL "none" OR NOT WHET_PRECOMPILE OR CMAKE_CXX_COMPILER_LAUNCHER MATCHES "ccache")
     return()
@@ -109,15 +109,10 @@ function(whet_reuse_precompiled target set)
     target_compile_options(${headers} PRIVATE ${ARGN})
     set(files <algorithm> <cmath> <cstdint> <cstring> <filesystem> <functional> <limits> <map> <memory> <numeric> <optional>
               <set> <span> <string> <string_view> <unordered_map> <utility> <variant> <vector>)
-    if(set MATCHES "json|cli")
+    if(set MATCHES "json")
       find_path(NLOHMANN_JSON_INCLUDE_DIR nlohmann/json.hpp REQUIRED)
       target_include_directories(${headers} SYSTEM PRIVATE ${NLOHMANN_JSON_INCLUDE_DIR})
       list(APPEND files <nlohmann/json.hpp>)
-    endif()
-    if(set MATCHES "cli")
-      find_path(CLI11_INCLUDE_DIR CLI/CLI.hpp REQUIRED)
-      target_include_directories(${headers} SYSTEM PRIVATE ${CLI11_INCLUDE_DIR})
-      list(APPEND files <CLI/CLI.hpp>)
     endif()
     if(set MATCHES "^test_")
       # As programs are compiled, not libraries: both must be compiled alike.

@@ -3,11 +3,11 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "agent/daemon/agent_main.h"
 #include "agent/worker/worker.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 
@@ -25,15 +25,15 @@ class AgentCommand final : public Command {
            "--what-is-sent";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("--config", config_, "The agent's configuration (docs/agent.md)")->capture_default_str();
-    app.add_option("action", action_,
-                   "run until a signal; once: one poll with its updates and trials; status; check: poll now")
-        ->check(CLI::IsMember({"run", "once", "status", "check"}))
-        ->capture_default_str();
-    app.add_flag("--once", once_, "The same as the action 'once'");
-    app.add_flag("--what-is-sent", what_is_sent_, "Print everything that leaves the device, with an example");
-    app.add_flag("--worker", worker_, "Serve one job from the standard input")->group("");
+  void Define(Arguments& args) override {
+    args.Add("--config", config_, "The agent's configuration (docs/agent.md)").Type("FILE").ShowDefault();
+    args.Add("action", action_,
+             "run until a signal; once: one poll with its updates and trials; status; check: poll now")
+        .OneOf({"run", "once", "status", "check"})
+        .ShowDefault();
+    args.AddFlag("--once", once_, "The same as the action 'once'");
+    args.AddFlag("--what-is-sent", what_is_sent_, "Print everything that leaves the device, with an example");
+    args.AddFlag("--worker", worker_, "Serve one job from the standard input").Hidden();
   }
 
   Status Run(Console& console) override {

@@ -1,11 +1,11 @@
 // whet bench: how long a model takes, and what it costs.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -64,26 +64,25 @@ class BenchCommand final : public Command {
            "  whet bench detector.onnx --shape x=1x3x640x640 --runs 50 --json";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", model_, "The model file")->required();
-    AddInputOptions(app, &inputs_);
+  void Define(Arguments& args) override {
+    args.Add("MODEL", model_, "The model file").Required();
+    AddInputOptions(args, &inputs_);
     engine_.threads = 1;
-    AddEngineOptions(app, &engine_);
-    app.add_option("--precision", precision_, "Type to compute in: f32, as the model has it")
-        ->check(CLI::IsMember({"f32"}))
-        ->capture_default_str()
-        ->group("Engine");
-    app.add_option("--runs", runs_, "Runs to measure (default: as many as --seconds allows, 10 at least)")
-        ->check(CLI::Range(1, 100000000));
-    app.add_option("--seconds", seconds_, "How long to measure when --runs is not given")
-        ->check(CLI::Range(0.01, 3600.0))
-        ->capture_default_str();
-    app.add_option("--warmup", warmup_, "Runs before those that count, the first included")
-        ->check(CLI::Range(1, 1000000))
-        ->capture_default_str();
-    app.add_flag("--profile", profile_, "Show each step's time, share, speed and kernel");
-    app.add_option("--trace", trace_, "Write the steps of a run as a Chrome/Perfetto trace")
-        ->type_name("FILE.json");
+    AddEngineOptions(args, &engine_);
+    args.Add("--precision", precision_, "Type to compute in: f32, as the model has it")
+        .OneOf({"f32"})
+        .ShowDefault()
+        .Group("Engine");
+    args.Add("--runs", runs_, "Runs to measure (default: as many as --seconds allows, 10 at least)")
+        .InRange(1, 100000000);
+    args.Add("--seconds", seconds_, "How long to measure when --runs is not given")
+        .InRange(0.01, 3600.0)
+        .ShowDefault();
+    args.Add("--warmup", warmup_, "Runs before those that count, the first included")
+        .InRange(1, 1000000)
+        .ShowDefault();
+    args.AddFlag("--profile", profile_, "Show each step's time, share, speed and kernel");
+    args.Add("--trace", trace_, "Write the steps of a run as a Chrome/Perfetto trace").Type("FILE.json");
   }
 
   Status Run(Console& console) override {

@@ -7,12 +7,9 @@
 
 #include "base/status.h"
 
-namespace CLI {
-class App;
-}
-
 namespace whet::cli {
 
+class Arguments;
 class Console;
 
 // Made, defined and run once per process.
@@ -24,8 +21,8 @@ class Command {
   virtual std::string_view summary() const = 0;  // one line of `whet --help`
   virtual std::string_view example() const = 0;  // command lines that end its own --help
 
-  // Adds the arguments; CLI11 fills in this object's members before Run.
-  virtual void Define(CLI::App& app) = 0;
+  // Adds the arguments; this object's members are filled in before Run.
+  virtual void Define(Arguments& args) = 0;
   // An error becomes a paragraph on stderr and exit status 1.
   virtual Status Run(Console& console) = 0;
 };

@@ -1,11 +1,11 @@
 // whet conformance: runs tests in the layout of ONNX's backend tests.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -54,14 +54,13 @@ class ConformanceCommand final : public Command {
            "  whet conformance tests --filter conv --json";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("DIR", folders_, "Folders that hold tests: model.onnx and test_data_set_*/")->required();
-    app.add_option("--filter", filter_, "Only tests with this in their name");
+  void Define(Arguments& args) override {
+    args.Add("DIR", folders_, "Folders that hold tests: model.onnx and test_data_set_*/").Required();
+    args.Add("--filter", filter_, "Only tests with this in their name");
     engine_.threads = 1;
-    AddEngineOptions(app, &engine_);
-    app.add_option("--rtol", tolerance_.relative, "Relative tolerance of floating-point outputs")
-        ->capture_default_str();
-    app.add_option("--atol", tolerance_.absolute, "Absolute tolerance")->capture_default_str();
+    AddEngineOptions(args, &engine_);
+    args.Add("--rtol", tolerance_.relative, "Relative tolerance of floating-point outputs").ShowDefault();
+    args.Add("--atol", tolerance_.absolute, "Absolute tolerance").ShowDefault();
   }
 
   Status Run(Console& console) override {

@@ -1,10 +1,10 @@
 // whet delta: what turns one Model file into another, made, applied and looked at.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "base/hex.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "fleet/delta/apply/apply_delta.h"
@@ -38,26 +38,27 @@ class DeltaCommand final : public Command {
            "  whet delta inspect update.wdelta";
   }
 
-  void Define(CLI::App& app) override {
-    app.require_subcommand(1);
-    make_ = app.add_subcommand("make", "Make the delta that turns BASE into RESULT, and check that it does");
-    make_->add_option("BASE", base_, "What devices have")->required();
-    make_->add_option("RESULT", result_, "What they are to have")->required();
-    make_->add_option("-o,--output", output_, "The delta to write")->required()->type_name("FILE");
-    apply_ = app.add_subcommand("apply", "Make the result of the base and a delta, in 256 KiB of memory");
-    apply_->add_option("BASE", base_, "What the delta was made for")->required();
-    apply_->add_option("DELTA", delta_, "The delta")->required();
-    apply_->add_option("-o,--output", output_, "The result to write")->required()->type_name("FILE");
-    apply_->add_option(
-        "--sha256", sha256_,
-        "What the result must be (default: what the delta itself says, which proves no origin)");
-    inspect_ = app.add_subcommand("inspect", "Say what a delta is for");
-    inspect_->add_option("DELTA", delta_, "The delta")->required();
+  void Define(Arguments& args) override {
+    args.RequireAction();
+    make_ = args.AddAction("make", "Make the delta that turns BASE into RESULT, and check that it does");
+    make_.Add("BASE", base_, "What devices have").Required();
+    make_.Add("RESULT", result_, "What they are to have").Required();
+    make_.Add("-o,--output", output_, "The delta to write").Required().Type("FILE");
+    apply_ = args.AddAction("apply", "Make the result of the base and a delta, in 256 KiB of memory");
+    apply_.Add("BASE", base_, "What the delta was made for").Required();
+    apply_.Add("DELTA", delta_, "The delta").Required();
+    apply_.Add("-o,--output", output_, "The result to write").Required().Type("FILE");
+    apply_
+        .Add("--sha256", sha256_,
+             "What the result must be (default: what the delta itself says, which proves no origin)")
+        .Type("HEX");
+    inspect_ = args.AddAction("inspect", "Say what a delta is for");
+    inspect_.Add("DELTA", delta_, "The delta").Required();
   }
 
   Status Run(Console& console) override {
-    if (make_->parsed()) return RunMake(console);
-    if (apply_->parsed()) return RunApply(console);
+    if (make_.given()) return RunMake(console);
+    if (apply_.given()) return RunApply(console);
     return RunInspect(console);
   }
 
@@ -122,9 +123,9 @@ class DeltaCommand final : public Command {
     return {};
   }
 
-  CLI::App* make_ = nullptr;
-  CLI::App* apply_ = nullptr;
-  CLI::App* inspect_ = nullptr;
+  Arguments make_;
+  Arguments apply_;
+  Arguments inspect_;
   std::string base_;
   std::string result_;
   std::string delta_;

@@ -1,10 +1,10 @@
 // whet diff: where two models, or a model and its compiled plan, part ways.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -114,15 +114,15 @@ class DiffCommand final : public Command {
            "  whet diff model.onnx            # the compiled plan against the operators' references";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("A", first_, "The model that is right")->required();
-    app.add_option("B", second_, "The model to compare with (default: A as a compiled plan)");
-    AddInputOptions(app, &inputs_);
-    AddEngineOptions(app, &engine_);
-    app.add_option("--tolerance", tolerance_, "Largest error that agrees, as a part of the values' range")
-        ->check(CLI::Range(0.0, 1e9))
-        ->capture_default_str();
-    app.add_flag("--all", all_, "Show every layer, not only those beyond the tolerance");
+  void Define(Arguments& args) override {
+    args.Add("A", first_, "The model that is right").Required();
+    args.Add("B", second_, "The model to compare with (default: A as a compiled plan)");
+    AddInputOptions(args, &inputs_);
+    AddEngineOptions(args, &engine_);
+    args.Add("--tolerance", tolerance_, "Largest error that agrees, as a part of the values' range")
+        .InRange(0.0, 1e9)
+        .ShowDefault();
+    args.AddFlag("--all", all_, "Show every layer, not only those beyond the tolerance");
   }
 
   Status Run(Console& console) override {

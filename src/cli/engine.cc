@@ -1,6 +1,6 @@
 #include "cli/engine.h"
+#include "cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <thread>
 #include <utility>
@@ -10,45 +10,47 @@
 
 namespace whet::cli {
 
-void AddEngineOptions(CLI::App& app, EngineArguments* arguments) {
-  app.add_option("--threads", arguments->threads, "Threads that work (0: one per CPU)")
-      ->capture_default_str()
-      ->check(CLI::Range(0, 1024))
-      ->group("Engine");
-  app.add_option_function<std::string>(
-         "--isa",
-         [arguments](const std::string& name) {
-           if (!IsaFromName(name, &arguments->isa)) {
-             throw CLI::ValidationError("--isa", "'" + name + "' is not one of " + std::string(IsaNames()));
-           }
-           if (!IsaSupported(arguments->isa)) {
-             throw CLI::ValidationError("--isa", "this machine does not offer " + name);
-           }
-         },
-         "Instruction set to use: one of " + std::string(IsaNames()) +
-             " (default: " + std::string(IsaName(BestIsa())) + ")")
-      ->type_name("NAME")
-      ->group("Engine");
-  app.add_flag("--reference", arguments->reference,
+void AddEngineOptions(Arguments& args, EngineArguments* arguments) {
+  args.Add("--threads", arguments->threads, "Threads that work (0: one per CPU)")
+      .ShowDefault()
+      .InRange(0, 1024)
+      .Group("Engine");
+  args.AddParsed(
+          "--isa",
+          [arguments](const std::string& name) -> Status {
+            if (!IsaFromName(name, &arguments->isa)) {
+              return Error(Code::kInvalidArgument, "'%s' is not one of %s", name.c_str(),
+                           std::string(IsaNames()).c_str());
+            }
+            if (!IsaSupported(arguments->isa)) {
+              return Error(Code::kUnsupported, "this machine does not offer %s", name.c_str());
+            }
+            return {};
+          },
+          "Instruction set to use: one of " + std::string(IsaNames()) +
+              " (default: " + std::string(IsaName(BestIsa())) + ")")
+      .Type("NAME")
+      .Group("Engine");
+  args.AddFlag("--reference", arguments->reference,
                "Run the operators' plain references, not a compiled plan")
-      ->group("Engine");
-  app.add_flag("--no-cache", arguments->no_cache, "Neither read nor keep finished plans in the cache folder")
-      ->group("Engine");
-  app.add_option("--disable-pass", arguments->disabled_passes,
-                 "Leave out an optimization, to find the one that breaks a model (repeatable)")
-      ->type_name("NAME")
-      ->allow_extra_args(false)
-      ->check([](const std::string& name) {
+      .Group("Engine");
+  args.AddFlag("--no-cache", arguments->no_cache, "Neither read nor keep finished plans in the cache folder")
+      .Group("Engine");
+  args.Add("--disable-pass", arguments->disabled_passes,
+           "Leave out an optimization, to find the one that breaks a model")
+      .Type("NAME")
+      .Repeatable()
+      .Check([](const std::string& name) -> Status {
         std::string known;
         for (const Pass& pass : OptimizationPasses()) {
-          if (pass.name == name) return std::string();
+          if (pass.name == name) return {};
           if (known.find(pass.name) != std::string::npos) continue;
           known += known.empty() ? "" : ", ";
           known += pass.name;
         }
-        return "'" + name + "' is not one of " + known;
+        return Error(Code::kInvalidArgument, "'%s' is not one of %s", name.c_str(), known.c_str());
       })
-      ->group("Engine");
+      .Group("Engine");
 }
 
 ExecutorOptions ToExecutorOptions(const EngineArguments& arguments, const std::string& model) {

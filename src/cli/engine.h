@@ -6,11 +6,9 @@
 
 #include "api/executor.h"
 
-namespace CLI {
-class App;
-}
-
 namespace whet::cli {
+
+class Arguments;
 
 struct EngineArguments {
   int threads = 0;  // 0: one per CPU
@@ -19,7 +17,7 @@ struct EngineArguments {
   bool no_cache = false;
   std::vector<std::string> disabled_passes;
 };
-void AddEngineOptions(CLI::App& app, EngineArguments* arguments);
+void AddEngineOptions(Arguments& args, EngineArguments* arguments);
 
 // `model` is the path of the model's file.
 ExecutorOptions ToExecutorOptions(const EngineArguments& arguments, const std::string& model);

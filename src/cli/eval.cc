@@ -1,12 +1,12 @@
 // whet eval: how well a model does on a data set.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -73,64 +73,58 @@ class EvalCommand final : public Command {
            "  whet eval small.onnx --against large.onnx --data photos/ --metric f1 --limit 500";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", model_, "The model file")->required();
-    app.add_option("--data", data_,
-                   "The data set: a folder, IDX images, .npz, COCO .json or .txt (docs/evaluation.md)")
-        ->required()
-        ->type_name("PATH");
+  void Define(Arguments& args) override {
+    args.Add("MODEL", model_, "The model file").Required();
+    args.Add("--data", data_,
+             "The data set: a folder, IDX images, .npz, COCO .json or .txt (docs/evaluation.md)")
+        .Required()
+        .Type("PATH");
     std::vector<std::string> names;
     for (const MetricKind& kind : MetricKinds()) names.emplace_back(kind.name);
-    app.add_option("--metric", evaluation_.metric, "What to measure; the list is below")
-        ->required()
-        ->type_name("NAME")
-        ->check(CLI::IsMember(names));
-    app.add_option("--against", against_, "A second model to compare with, on the same samples")
-        ->type_name("MODEL");
-    app.add_option("--limit", selection_.limit, "Only so many samples, drawn by the seed")->type_name("N");
-    app.add_option("--seed", selection_.seed, "Decides which samples are drawn, and the bootstrap")
-        ->capture_default_str();
-    app.add_option("--split", dataset_.split, "Part of a set that has parts: train or test (default: test)")
-        ->type_name("NAME");
-    app.add_option_function<std::string>(
-           "--part",
-           [this](const std::string& text) {
-             if (std::sscanf(text.c_str(), "%lf:%lf", &selection_.begin, &selection_.end) != 2) {
-               throw CLI::ValidationError("--part", "'" + text + "' is not of the form 0.8:1");
-             }
-           },
-           "Of the shuffled samples those from A to B, such as 0.8:1")
-        ->type_name("A:B");
-    app.add_option("--images", dataset_.images, "Folder of the pictures of a COCO file (default: beside it)")
-        ->type_name("DIR");
-    app.add_option("--output", evaluation_.metric_options.output,
-                   "The output that counts (default: told by its shape)")
-        ->type_name("NAME");
-    app.add_option("--labels", labels_, "Names of the model's classes, one a line (default: the model's own)")
-        ->type_name("FILE");
-    app.add_option_function<std::string>(
-           "--postprocess",
-           [this](const std::string& text) {
-             Result<data::DetectorPostprocess> settings = data::DetectorPostprocess::Parse(text);
-             if (!settings.ok()) throw CLI::ValidationError("--postprocess", settings.status().ToString());
-             detector_ = *settings;
-           },
-           "How outputs become boxes (default: the model's own)")
-        ->type_name("KEY=VALUE,...");
-    app.add_option("--confidence", evaluation_.confidence, "Of the intervals")
-        ->capture_default_str()
-        ->check(CLI::Range(0.5, 0.9999));
-    app.add_option("--resamples", evaluation_.resamples,
-                   "Of the bootstrap, for metrics that are not proportions")
-        ->capture_default_str()
-        ->check(CLI::Range(0, 1000000));
-    app.add_option("-i,--input", inputs_.inputs,
-                   "The value of an input that is the same for every sample (repeatable)")
-        ->type_name("NAME=VALUE")
-        ->allow_extra_args(false);
-    AddPreprocessOptions(app, &inputs_);
-    AddEngineOptions(app, &engine_);
-    app.footer(app.get_footer() + "\n" + MetricsHelp());
+    args.Add("--metric", evaluation_.metric, "What to measure; the list is below")
+        .Required()
+        .Type("NAME")
+        .OneOf(names);
+    args.Add("--against", against_, "A second model to compare with, on the same samples").Type("MODEL");
+    args.Add("--limit", selection_.limit, "Only so many samples, drawn by the seed").Type("N");
+    args.Add("--seed", selection_.seed, "Decides which samples are drawn, and the bootstrap").ShowDefault();
+    args.Add("--split", dataset_.split, "Part of a set that has parts: train or test (default: test)")
+        .Type("NAME");
+    args.AddParsed(
+            "--part",
+            [this](const std::string& text) -> Status {
+              if (std::sscanf(text.c_str(), "%lf:%lf", &selection_.begin, &selection_.end) != 2) {
+                return Error(Code::kInvalidArgument, "'%s' is not of the form 0.8:1", text.c_str());
+              }
+              return {};
+            },
+            "Of the shuffled samples those from A to B, such as 0.8:1")
+        .Type("A:B");
+    args.Add("--images", dataset_.images, "Folder of the pictures of a COCO file (default: beside it)")
+        .Type("DIR");
+    args.Add("--output", evaluation_.metric_options.output,
+             "The output that counts (default: told by its shape)")
+        .Type("NAME");
+    args.Add("--labels", labels_, "Names of the model's classes, one a line (default: the model's own)")
+        .Type("FILE");
+    args.AddParsed(
+            "--postprocess",
+            [this](const std::string& text) -> Status {
+              WHET_ASSIGN_OR_RETURN(detector_, data::DetectorPostprocess::Parse(text));
+              return {};
+            },
+            "How outputs become boxes (default: the model's own)")
+        .Type("KEY=VALUE,...");
+    args.Add("--confidence", evaluation_.confidence, "Of the intervals").ShowDefault().InRange(0.5, 0.9999);
+    args.Add("--resamples", evaluation_.resamples, "Of the bootstrap, for metrics that are not proportions")
+        .ShowDefault()
+        .InRange(0, 1000000);
+    args.Add("-i,--input", inputs_.inputs, "The value of an input that is the same for every sample")
+        .Type("NAME=VALUE")
+        .Repeatable();
+    AddPreprocessOptions(args, &inputs_);
+    AddEngineOptions(args, &engine_);
+    args.AddFooter("\n" + MetricsHelp());
   }
 
   Status Run(Console& console) override {

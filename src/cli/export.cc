@@ -1,11 +1,11 @@
 // whet export: writes a model in another format.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/load_model.h"
@@ -64,22 +64,20 @@ class ExportCommand final : public Command {
            "  whet export quantized.whet --to edgetpu --strict -o detector.tflite";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", model_, "The model")->required();
-    app.add_option(
-           "--to", format_,
-           "The format; edgetpu is TFLite and a report of what the Edge TPU would run; text is Whet's own, "
-           "with every constant")
-        ->check(CLI::IsMember({"onnx", "tflite", "edgetpu", "text"}))
-        ->capture_default_str();
-    app.add_option("-o,--output", output_, "The file to write")->required();
-    app.add_option(
-           "--opset", options_.opset,
-           "ONNX: version of the operators, 17 to 23 (default: the lowest that can express the model)")
-        ->check(CLI::Range(17, 23));
-    app.add_flag("--strict", strict_,
+  void Define(Arguments& args) override {
+    args.Add("MODEL", model_, "The model").Required();
+    args.Add("--to", format_,
+             "The format; edgetpu is TFLite and a report of what the Edge TPU would run; text is Whet's own, "
+             "with every constant")
+        .OneOf({"onnx", "tflite", "edgetpu", "text"})
+        .ShowDefault();
+    args.Add("-o,--output", output_, "The file to write").Type("FILE").Required();
+    args.Add("--opset", options_.opset,
+             "ONNX: version of the operators, 17 to 23 (default: the lowest that can express the model)")
+        .InRange(17, 23);
+    args.AddFlag("--strict", strict_,
                  "Edge TPU: fail, and write nothing, if an operator would run on the CPU");
-    AddShapeOption(app, &shapes_);
+    AddShapeOption(args, &shapes_);
   }
 
   Status Run(Console& console) override {

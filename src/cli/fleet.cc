@@ -1,6 +1,5 @@
 // whet fleet: what concerns a whole fleet of devices.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/server_client.h"
@@ -82,41 +82,37 @@ class FleetCommand final : public Command {
            "  whet fleet simulate --devices 5000 --latency-factor 1.2 --policy policy.json";
   }
 
-  void Define(CLI::App& app) override {
-    app.require_subcommand(1);
-    app.fallthrough();
-    status_ = app.add_subcommand("status", "Show how many devices are well, and which versions they run");
-    devices_ = app.add_subcommand("devices", "List devices, what they run and how they are");
-    for (CLI::App* sub : {status_, devices_}) {
-      sub->fallthrough();
-      server_.Define(*sub);
+  void Define(Arguments& args) override {
+    args.RequireAction();
+    status_ = args.AddAction("status", "Show how many devices are well, and which versions they run");
+    devices_ = args.AddAction("devices", "List devices, what they run and how they are");
+    for (Arguments sub : {status_, devices_}) {
+      server_.Define(sub);
     }
-    devices_->add_option("--search", search_, "Only devices with this in their name");
-    devices_->add_option("--channel", channel_, "Only of this channel");
-    devices_->add_option("--family", family_, "Only with a model of this family");
-    devices_->add_option("--version", version_, "Only with a model of this version");
-    devices_->add_option("--health", health_, "Only those that are so")
-        ->check(CLI::IsMember({"healthy", "degraded", "unknown", "dark"}));
-    CLI::App* simulate = app.add_subcommand(
+    devices_.Add("--search", search_, "Only devices with this in their name");
+    devices_.Add("--channel", channel_, "Only of this channel").Type("NAME");
+    devices_.Add("--family", family_, "Only with a model of this family").Type("NAME");
+    devices_.Add("--version", version_, "Only with a model of this version").Type("VERSION");
+    devices_.Add("--health", health_, "Only those that are so")
+        .OneOf({"healthy", "degraded", "unknown", "dark"});
+    Arguments simulate = args.AddAction(
         "simulate", "Run rollouts over simulated devices with the real cohorts, gate and state machine");
-    simulate->fallthrough();
     fleet::FleetModel& model = options_.model;
-    simulate->add_option("--devices", model.devices, "Devices of the fleet")->capture_default_str();
-    simulate->add_option("--runs", options_.runs, "Rollouts to simulate, each over a fleet drawn anew")
-        ->capture_default_str();
-    simulate->add_option("--seed", options_.seed, "The same seed gives the same runs")->capture_default_str();
-    simulate->add_option("--threads", options_.threads, "Runs at a time (default: all processors)");
-    simulate->add_option("--policy", policy_file_, "JSON file of a policy; see docs/rollouts.md")
-        ->check(CLI::ExistingFile);
-    simulate->add_option("--stages", stages_, "Percentages, as 10,50,100")->delimiter(',');
-    simulate->add_option("--hours", hours_, "Give a rollout up after so long")->capture_default_str();
-    simulate->add_option("--report-every", model.report_s, "Seconds between two reports of a device")
-        ->capture_default_str();
-    simulate->add_flag("--exact", options_.exact,
-                       "Simulate every inference by itself, for at most 100000 devices");
+    simulate.Add("--devices", model.devices, "Devices of the fleet").ShowDefault();
+    simulate.Add("--runs", options_.runs, "Rollouts to simulate, each over a fleet drawn anew").ShowDefault();
+    simulate.Add("--seed", options_.seed, "The same seed gives the same runs").ShowDefault();
+    simulate.Add("--threads", options_.threads, "Runs at a time (default: all processors)");
+    simulate.Add("--policy", policy_file_, "JSON file of a policy; see docs/rollouts.md")
+        .Type("FILE")
+        .ExistingFile();
+    simulate.Add("--stages", stages_, "Percentages, as 10,50,100").Type("P,P...").SplitAt(',');
+    simulate.Add("--hours", hours_, "Give a rollout up after so long").ShowDefault();
+    simulate.Add("--report-every", model.report_s, "Seconds between two reports of a device").ShowDefault();
+    simulate.AddFlag("--exact", options_.exact,
+                     "Simulate every inference by itself, for at most 100000 devices");
     const std::string fleet = "The fleet";
     const auto add = [&](const char* option, double& value, const char* what, const std::string& group) {
-      simulate->add_option(option, value, what)->capture_default_str()->group(group);
+      simulate.Add(option, value, what).ShowDefault().Group(group);
     };
     add("--latency-ms", model.latency_ms, "Median latency on the fastest of three kinds of hardware", fleet);
     add("--latency-sigma", model.latency_sigma, "Spread of the logarithm of a device's latencies", fleet);
@@ -141,8 +137,8 @@ class FleetCommand final : public Command {
   }
 
   Status Run(Console& console) override {
-    if (*status_) return PrintStatus(console);
-    if (*devices_) return PrintDevices(console);
+    if (status_.given()) return PrintStatus(console);
+    if (devices_.given()) return PrintDevices(console);
     return Simulate(console);
   }
 
@@ -312,8 +308,8 @@ class FleetCommand final : public Command {
                        {"runs", std::move(runs)}});
   }
 
-  CLI::App* status_ = nullptr;
-  CLI::App* devices_ = nullptr;
+  Arguments status_;
+  Arguments devices_;
   ServerClient server_;
   std::string search_;
   std::string channel_;

@@ -1,11 +1,11 @@
 // whet import: any supported format to a Model file.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/load_model.h"
@@ -29,31 +29,31 @@ class ImportCommand final : public Command {
            "      --postprocess decode=boxes,background=0,threshold=0.7";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("FILE", input_, "The model: ONNX, TFLite or .whet")->required();
-    app.add_option("-o,--output", output_, "The Model file to write")->required()->type_name("FILE.whet");
-    AddPreprocessOptions(app, &arguments_);
-    app.add_option_function<std::string>(
-           "--postprocess",
-           [this](const std::string& text) {
-             Result<data::DetectorPostprocess> settings = data::DetectorPostprocess::Parse(text);
-             if (!settings.ok()) throw CLI::ValidationError("--postprocess", settings.status().ToString());
-             detector_ = settings->ToString();
-           },
-           "How the outputs become boxes, e.g. decode=boxes,background=0,threshold=0.7")
-        ->type_name("KEY=VALUE,...");
-    app.add_option("--labels", labels_, "Names of the classes, one a line")->type_name("FILE");
-    app.add_option("--rename", renames_,
-                   "Another name for an input or output, as applications are to call it (repeatable)")
-        ->type_name("OLD=NEW")
-        ->allow_extra_args(false);
-    app.add_option("--set", metadata_, "Metadata to keep with the model, such as author=me (repeatable)")
-        ->type_name("KEY=VALUE")
-        ->allow_extra_args(false)
-        ->check([](const std::string& text) {
+  void Define(Arguments& args) override {
+    args.Add("FILE", input_, "The model: ONNX, TFLite or .whet").Required();
+    args.Add("-o,--output", output_, "The Model file to write").Required().Type("FILE.whet");
+    AddPreprocessOptions(args, &arguments_);
+    args.AddParsed(
+            "--postprocess",
+            [this](const std::string& text) -> Status {
+              WHET_ASSIGN_OR_RETURN(const data::DetectorPostprocess settings,
+                                    data::DetectorPostprocess::Parse(text));
+              detector_ = settings.ToString();
+              return {};
+            },
+            "How the outputs become boxes, e.g. decode=boxes,background=0,threshold=0.7")
+        .Type("KEY=VALUE,...");
+    args.Add("--labels", labels_, "Names of the classes, one a line").Type("FILE");
+    args.Add("--rename", renames_, "Another name for an input or output, as applications are to call it")
+        .Type("OLD=NEW")
+        .Repeatable();
+    args.Add("--set", metadata_, "Metadata to keep with the model, such as author=me")
+        .Type("KEY=VALUE")
+        .Repeatable()
+        .Check([](const std::string& text) -> Status {
           const size_t equals = text.find('=');
-          return equals == std::string::npos || equals == 0 ? "'" + text + "' is not of the form KEY=VALUE"
-                                                            : std::string();
+          if (equals != std::string::npos && equals > 0) return {};
+          return Error(Code::kInvalidArgument, "'%s' is not of the form KEY=VALUE", text.c_str());
         });
   }
 

@@ -1,11 +1,11 @@
 // whet inspect: what a model is.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/load_model.h"
@@ -120,11 +120,11 @@ class InspectCommand final : public Command {
     return "  whet inspect model.onnx\n  whet inspect detector.onnx --shape x=1x3x640x640";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", model_, "The model file")->required();
-    AddShapeOption(app, &shapes_);
-    app.add_flag("--plan", plan_, "Print the plan for this machine: its steps and every buffer");
-    app.add_flag("--text", text_, "Print the Graph as text, large constants left out");
+  void Define(Arguments& args) override {
+    args.Add("MODEL", model_, "The model file").Required();
+    AddShapeOption(args, &shapes_);
+    args.AddFlag("--plan", plan_, "Print the plan for this machine: its steps and every buffer");
+    args.AddFlag("--text", text_, "Print the Graph as text, large constants left out");
   }
 
   Status Run(Console& console) override {

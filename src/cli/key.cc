@@ -1,8 +1,8 @@
 // whet key: signing keys, and which of them a repository's roles have.
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
@@ -25,50 +25,51 @@ class KeyCommand final : public Command {
            "  whet key revoke KEYID --repo repo --keys keys";
   }
 
-  void Define(CLI::App& app) override {
-    app.require_subcommand(1);
-    new_ = app.add_subcommand("new", "Make an Ed25519 key in a new file, under a passphrase");
-    new_->add_option("FILE", file_, "The file to make, best NAME.key")->required();
-    AddPassphraseOption(*new_, &keys_.passphrase);
-    show_ = app.add_subcommand("show", "Print the id and the public part of a key");
-    show_->add_option("KEY", file_, "A key file, or a public key of 64 hexadecimal digits")->required();
-    add_ = app.add_subcommand("add", "Give a role one more key");
-    add_->add_option("KEY", new_key_, "A key file, or a public key of 64 hexadecimal digits")->required();
-    rotate_ = app.add_subcommand("rotate", "Put a new key in the place of an old one");
-    rotate_->add_option("--old", old_id_, "The id of the key that goes")->required()->type_name("KEYID");
-    rotate_->add_option("--new", new_key_, "The key that comes: a key file, or 64 hexadecimal digits")
-        ->required();
-    threshold_ = app.add_subcommand("threshold", "Set how many of a role's keys must sign");
-    threshold_->add_option("COUNT", count_, "At least 1, at most as many as the role has keys")->required();
-    revoke_ = app.add_subcommand("revoke", "Take a key out of every role");
-    revoke_->add_option("KEYID", old_id_, "The id of the key")->required();
-    for (CLI::App* sub : {add_, rotate_, threshold_}) {
-      sub->add_option("--role", role_,
-                      "root, targets, snapshot, timestamp, deltas, models.FAMILY or rollouts.CHANNEL")
-          ->required();
+  void Define(Arguments& args) override {
+    args.RequireAction();
+    new_ = args.AddAction("new", "Make an Ed25519 key in a new file, under a passphrase");
+    new_.Add("FILE", file_, "The file to make, best NAME.key").Required();
+    AddPassphraseOption(new_, &keys_.passphrase);
+    show_ = args.AddAction("show", "Print the id and the public part of a key");
+    show_.Add("KEY", file_, "A key file, or a public key of 64 hexadecimal digits").Required();
+    add_ = args.AddAction("add", "Give a role one more key");
+    add_.Add("KEY", new_key_, "A key file, or a public key of 64 hexadecimal digits").Required();
+    rotate_ = args.AddAction("rotate", "Put a new key in the place of an old one");
+    rotate_.Add("--old", old_id_, "The id of the key that goes").Required().Type("KEYID");
+    rotate_.Add("--new", new_key_, "The key that comes: a key file, or 64 hexadecimal digits")
+        .Type("KEY")
+        .Required();
+    threshold_ = args.AddAction("threshold", "Set how many of a role's keys must sign");
+    threshold_.Add("COUNT", count_, "At least 1, at most as many as the role has keys").Required();
+    revoke_ = args.AddAction("revoke", "Take a key out of every role");
+    revoke_.Add("KEYID", old_id_, "The id of the key").Required();
+    for (Arguments sub : {add_, rotate_, threshold_}) {
+      sub.Add("--role", role_,
+              "root, targets, snapshot, timestamp, deltas, models.FAMILY or rollouts.CHANNEL")
+          .Type("ROLE")
+          .Required();
     }
-    for (CLI::App* sub : {add_, rotate_, threshold_, revoke_}) {
-      sub->add_option("--repo", repository_, "The repository's folder")->required()->type_name("FOLDER");
-      AddKeyOptions(*sub, &keys_);
+    for (Arguments sub : {add_, rotate_, threshold_, revoke_}) {
+      sub.Add("--repo", repository_, "The repository's folder").Required().Type("FOLDER");
+      AddKeyOptions(sub, &keys_);
     }
-    for (CLI::App* sub : {new_, show_, add_, rotate_, threshold_, revoke_}) sub->fallthrough();
   }
 
   Status Run(Console& console) override {
-    if (new_->parsed()) return New(console);
-    if (show_->parsed()) return Show(console);
+    if (new_.given()) return New(console);
+    if (show_.given()) return Show(console);
     WHET_ASSIGN_OR_RETURN(const auto keys, OpenKeys(keys_));
     WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys));
-    if (revoke_->parsed()) {
+    if (revoke_.given()) {
       WHET_RETURN_IF_ERROR(repository.RevokeKey(old_id_));
       return Done(console, "revoked");
     }
-    if (threshold_->parsed()) {
+    if (threshold_.given()) {
       WHET_RETURN_IF_ERROR(repository.SetThreshold(role_, count_));
       return Done(console, "threshold set");
     }
     WHET_ASSIGN_OR_RETURN(const std::string public_key, ReadPublicKey(new_key_));
-    if (add_->parsed()) {
+    if (add_.given()) {
       WHET_RETURN_IF_ERROR(repository.AddKey(role_, public_key));
       return Done(console, "added");
     }
@@ -110,12 +111,12 @@ class KeyCommand final : public Command {
     return {};
   }
 
-  CLI::App* new_ = nullptr;
-  CLI::App* show_ = nullptr;
-  CLI::App* add_ = nullptr;
-  CLI::App* rotate_ = nullptr;
-  CLI::App* threshold_ = nullptr;
-  CLI::App* revoke_ = nullptr;
+  Arguments new_;
+  Arguments show_;
+  Arguments add_;
+  Arguments rotate_;
+  Arguments threshold_;
+  Arguments revoke_;
   std::string file_;
   std::string repository_;
   std::string role_;

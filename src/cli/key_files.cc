@@ -1,9 +1,9 @@
 #include "cli/key_files.h"
+#include "cli/arguments.h"
 
 #include <termios.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -59,19 +59,16 @@ Result<std::string> GivenPassphrase(const PassphraseArguments& arguments) {
 
 }  // namespace
 
-void AddPassphraseOption(CLI::App& app, PassphraseArguments* arguments) {
-  app.add_option("--passphrase-file", arguments->file,
-                 "The passphrase is this file's first line (otherwise $WHET_PASSPHRASE, or else asked for)")
-      ->type_name("FILE");
+void AddPassphraseOption(Arguments& args, PassphraseArguments* arguments) {
+  args.Add("--passphrase-file", arguments->file,
+           "The passphrase is this file's first line (otherwise $WHET_PASSPHRASE, or else asked for)")
+      .Type("FILE");
 }
 
-void AddKeyOptions(CLI::App& app, KeyArguments* arguments) {
-  app.add_option("--key", arguments->files, "A key file to sign with (repeatable)")
-      ->type_name("FILE.key")
-      ->allow_extra_args(false);
-  app.add_option("--keys", arguments->folder, "Sign with every *.key file of this folder")
-      ->type_name("FOLDER");
-  AddPassphraseOption(app, &arguments->passphrase);
+void AddKeyOptions(Arguments& args, KeyArguments* arguments) {
+  args.Add("--key", arguments->files, "A key file to sign with").Type("FILE.key").Repeatable();
+  args.Add("--keys", arguments->folder, "Sign with every *.key file of this folder").Type("FOLDER");
+  AddPassphraseOption(args, &arguments->passphrase);
 }
 
 Result<std::string> ReadPassphrase(const PassphraseArguments& arguments, const std::string& what,

@@ -8,16 +8,14 @@
 #include "base/status.h"
 #include "fleet/tuf/signing_key.h"
 
-namespace CLI {
-class App;
-}
-
 namespace whet::cli {
+
+class Arguments;
 
 struct PassphraseArguments {
   std::string file;  // its first line; empty: $WHET_PASSPHRASE, or else the terminal
 };
-void AddPassphraseOption(CLI::App& app, PassphraseArguments* arguments);
+void AddPassphraseOption(Arguments& args, PassphraseArguments* arguments);
 
 struct KeyArguments {
   std::vector<std::string> files;
@@ -25,7 +23,7 @@ struct KeyArguments {
   PassphraseArguments passphrase;
 };
 // --key, --keys and --passphrase-file.
-void AddKeyOptions(CLI::App& app, KeyArguments* arguments);
+void AddKeyOptions(Arguments& args, KeyArguments* arguments);
 
 // The passphrase of `what`, for a prompt; asked for twice if it is a new one.
 Result<std::string> ReadPassphrase(const PassphraseArguments& arguments, const std::string& what,

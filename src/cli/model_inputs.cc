@@ -1,6 +1,6 @@
 #include "cli/model_inputs.h"
+#include "cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
@@ -365,60 +365,57 @@ Result<Shape> ParseShape(std::string_view text) {
   return shape;
 }
 
-void AddShapeOption(CLI::App& app, ShapeArguments* arguments) {
-  app.add_option_function<std::vector<std::string>>(
-         "--shape",
-         [arguments](const std::vector<std::string>& texts) {
-           for (const std::string& text : texts) {
-             const size_t equals = text.rfind('=');
-             if (equals == std::string::npos || equals == 0) {
-               throw CLI::ValidationError("--shape", "'" + text + "' is not of the form NAME=1x3x224x224");
-             }
-             Result<Shape> shape = ParseShape(std::string_view(text).substr(equals + 1));
-             if (!shape.ok()) throw CLI::ValidationError("--shape", shape.status().ToString());
-             arguments->shapes[text.substr(0, equals)] = *shape;
-           }
-         },
-         "Shape of an input whose dimensions are open, as NAME=1x3x224x224 (repeatable)")
-      ->type_name("NAME=SHAPE")
-      ->allow_extra_args(false);
+void AddShapeOption(Arguments& args, ShapeArguments* arguments) {
+  args.AddEach(
+          "--shape",
+          [arguments](const std::string& text) -> Status {
+            const size_t equals = text.rfind('=');
+            if (equals == std::string::npos || equals == 0) {
+              return Error(Code::kInvalidArgument, "'%s' is not of the form NAME=1x3x224x224", text.c_str());
+            }
+            WHET_ASSIGN_OR_RETURN(arguments->shapes[text.substr(0, equals)],
+                                  ParseShape(std::string_view(text).substr(equals + 1)));
+            return {};
+          },
+          "Shape of an input whose dimensions are open, as NAME=1x3x224x224")
+      .Type("NAME=SHAPE");
 }
 
-void AddInputOptions(CLI::App& app, InputArguments* arguments) {
-  app.add_option("-i,--input", arguments->inputs,
-                 "An input: .npy, .npz, .png, .jpg, .wav, 'random[:SEED]' or numbers (repeatable)")
-      ->type_name("[NAME=]FILE")
-      ->allow_extra_args(false);
-  AddShapeOption(app, &arguments->shapes);
-  AddPreprocessOptions(app, arguments);
+void AddInputOptions(Arguments& args, InputArguments* arguments) {
+  args.Add("-i,--input", arguments->inputs,
+           "An input: .npy, .npz, .png, .jpg, .wav, 'random[:SEED]' or numbers")
+      .Type("[NAME=]FILE")
+      .Repeatable();
+  AddShapeOption(args, &arguments->shapes);
+  AddPreprocessOptions(args, arguments);
 }
 
-void AddPreprocessOptions(CLI::App& app, InputArguments* arguments) {
-  app.add_option_function<std::string>(
-         "--preprocess",
-         [arguments](const std::string& text) {
-           Result<data::ImagePreprocess> settings = data::ImagePreprocess::Parse(text);
-           if (!settings.ok()) throw CLI::ValidationError("--preprocess", settings.status().ToString());
-           arguments->image = text;
-         },
-         "How a picture becomes an input, e.g. resize=letterbox,mean=127.5,scale=1/127.5 (default: the "
-         "model's own)")
-      ->type_name("KEY=VALUE,...")
-      ->group("Pictures and sound");
+void AddPreprocessOptions(Arguments& args, InputArguments* arguments) {
+  args.AddParsed(
+          "--preprocess",
+          [arguments](const std::string& text) -> Status {
+            WHET_RETURN_IF_ERROR(data::ImagePreprocess::Parse(text).TakeStatus());
+            arguments->image = text;
+            return {};
+          },
+          "How a picture becomes an input, e.g. resize=letterbox,mean=127.5,scale=1/127.5 (default: the "
+          "model's own)")
+      .Type("KEY=VALUE,...")
+      .Group("Pictures and sound");
   const auto add_setting = [&](const char* flag, const char* key, const char* type, const char* description) {
-    app.add_option_function<std::string>(
-           flag,
-           [arguments, flag, key](std::string text) {
-             // A list is typed with commas and stored with colons.
-             std::replace(text.begin(), text.end(), ',', ':');
-             std::string setting = std::string(key) + "=" + text;
-             Result<data::ImagePreprocess> settings = data::ImagePreprocess::Parse(setting);
-             if (!settings.ok()) throw CLI::ValidationError(flag, settings.status().ToString());
-             arguments->image_settings.push_back(std::move(setting));
-           },
-           description)
-        ->type_name(type)
-        ->group("Pictures and sound");
+    args.AddParsed(
+            flag,
+            [arguments, key](std::string text) -> Status {
+              // A list is typed with commas and stored with colons.
+              std::replace(text.begin(), text.end(), ',', ':');
+              std::string setting = std::string(key) + "=" + text;
+              WHET_RETURN_IF_ERROR(data::ImagePreprocess::Parse(setting).TakeStatus());
+              arguments->image_settings.push_back(std::move(setting));
+              return {};
+            },
+            description)
+        .Type(type)
+        .Group("Pictures and sound");
   };
   add_setting("--resize", "resize", "MODE", "stretch, letterbox or crop");
   add_setting("--crop", "crop", "PART", "With --resize crop: the part that is kept, such as 0.875");
@@ -428,16 +425,16 @@ void AddPreprocessOptions(CLI::App& app, InputArguments* arguments) {
   add_setting("--scale", "scale", "S[,S...]", "Then multiplied, such as 1/255");
   add_setting("--layout", "layout", "NAME", "nhwc or nchw");
   add_setting("--size", "size", "WxH", "Size to resize to, where the model leaves it open");
-  app.add_option_function<std::string>(
-         "--audio",
-         [arguments](const std::string& text) {
-           Result<data::AudioPreprocess> settings = data::AudioPreprocess::Parse(text);
-           if (!settings.ok()) throw CLI::ValidationError("--audio", settings.status().ToString());
-           arguments->audio = text;
-         },
-         "How a recording becomes an input, e.g. rate=16000,frame=512 (default: the model's own)")
-      ->type_name("KEY=VALUE,...")
-      ->group("Pictures and sound");
+  args.AddParsed(
+          "--audio",
+          [arguments](const std::string& text) -> Status {
+            WHET_RETURN_IF_ERROR(data::AudioPreprocess::Parse(text).TakeStatus());
+            arguments->audio = text;
+            return {};
+          },
+          "How a recording becomes an input, e.g. rate=16000,frame=512 (default: the model's own)")
+      .Type("KEY=VALUE,...")
+      .Group("Pictures and sound");
 }
 
 Status ExplainAssumed(Status status, const PreparedInputs& inputs) {

@@ -14,18 +14,16 @@
 #include "ir/evaluate.h"
 #include "ir/graph.h"
 
-namespace CLI {
-class App;
-}
-
 namespace whet::cli {
+
+class Arguments;
 
 // --shape NAME=1x3x224x224, any number of times.
 struct ShapeArguments {
   std::map<std::string, Shape> shapes;
   bool empty() const { return shapes.empty(); }
 };
-void AddShapeOption(CLI::App& app, ShapeArguments* arguments);
+void AddShapeOption(Arguments& args, ShapeArguments* arguments);
 
 // "1x3x224x224"; "scalar" for rank 0.
 Result<Shape> ParseShape(std::string_view text);
@@ -39,9 +37,9 @@ struct InputArguments {
   std::vector<std::string> image_settings;
 };
 // -i, --shape and those of AddPreprocessOptions.
-void AddInputOptions(CLI::App& app, InputArguments* arguments);
+void AddInputOptions(Arguments& args, InputArguments* arguments);
 // --preprocess, the flags that set one thing of it, and --audio.
-void AddPreprocessOptions(CLI::App& app, InputArguments* arguments);
+void AddPreprocessOptions(Arguments& args, InputArguments* arguments);
 
 // The model's own settings, changed by the arguments'.
 Result<data::ImagePreprocess> ImageSettings(const Graph& graph, const InputArguments& arguments);

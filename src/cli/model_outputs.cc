@@ -1,6 +1,6 @@
 #include "cli/model_outputs.h"
+#include "cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -348,45 +348,45 @@ class Delivery {
   ordered_json json_;
 };
 
-std::string CheckFile(const std::string& file) {
+Status CheckFile(const std::string& file) {
   for (std::string_view extension : {".npz", ".npy", ".png"}) {
     if (file.ends_with(extension)) return {};
   }
-  return "'" + file + "' is not a .npz, .npy or .png file";
+  return Error(Code::kInvalidArgument, "'%s' is not a .npz, .npy or .png file", file.c_str());
 }
 
 }  // namespace
 
-void AddOutputOptions(CLI::App& app, OutputArguments* arguments) {
-  app.add_option("-o,--output", arguments->files,
-                 "Write the outputs to .npz or .npy, or the drawing to .png (repeatable)")
-      ->type_name("FILE")
-      ->allow_extra_args(false)
-      ->check(CheckFile);
-  app.add_option("--top", arguments->top, "Print the K likeliest classes of each output")
-      ->type_name("K")
-      ->check(CLI::Range(1, 1000000));
-  app.add_option("--labels", arguments->labels, "Names of the classes, one a line (default: the model's own)")
-      ->type_name("FILE");
-  app.add_option("--draw", arguments->draw, "Draw what was found on the picture: boxes, lines or mask")
-      ->type_name("WHAT")
-      ->check(CLI::IsMember({"boxes", "lines", "mask"}));
-  app.add_option_function<std::string>(
-         "--postprocess",
-         [arguments](const std::string& text) {
-           Result<data::DetectorPostprocess> settings = data::DetectorPostprocess::Parse(text);
-           if (!settings.ok()) throw CLI::ValidationError("--postprocess", settings.status().ToString());
-           arguments->detector = text;
-         },
-         "How outputs become boxes, e.g. decode=boxes,background=0,threshold=0.7 (default: the model's own)")
-      ->type_name("KEY=VALUE,...");
-  app.callback([arguments] {
+void AddOutputOptions(Arguments& args, OutputArguments* arguments) {
+  args.Add("-o,--output", arguments->files, "Write the outputs to .npz or .npy, or the drawing to .png")
+      .Type("FILE")
+      .Repeatable()
+      .Check(CheckFile);
+  args.Add("--top", arguments->top, "Print the K likeliest classes of each output")
+      .Type("K")
+      .InRange(1, 1000000);
+  args.Add("--labels", arguments->labels, "Names of the classes, one a line (default: the model's own)")
+      .Type("FILE");
+  args.Add("--draw", arguments->draw, "Draw what was found on the picture: boxes, lines or mask")
+      .Type("WHAT")
+      .OneOf({"boxes", "lines", "mask"});
+  args.AddParsed(
+          "--postprocess",
+          [arguments](const std::string& text) -> Status {
+            WHET_RETURN_IF_ERROR(data::DetectorPostprocess::Parse(text).TakeStatus());
+            arguments->detector = text;
+            return {};
+          },
+          "How outputs become boxes, e.g. decode=boxes,background=0,threshold=0.7 (default: the model's own)")
+      .Type("KEY=VALUE,...");
+  args.CheckAll([arguments]() -> Status {
     const bool png = std::any_of(arguments->files.begin(), arguments->files.end(),
                                  [](const std::string& file) { return file.ends_with(".png"); });
     if (png && arguments->draw.empty())
-      throw CLI::ValidationError("-o", "a .png needs --draw boxes, lines or mask");
+      return Error(Code::kInvalidArgument, "a .png needs --draw boxes, lines or mask").At("-o");
     if (!png && !arguments->draw.empty())
-      throw CLI::ValidationError("--draw", "needs -o FILE.png to draw into");
+      return Error(Code::kInvalidArgument, "needs -o FILE.png to draw into").At("--draw");
+    return {};
   });
 }
 

@@ -10,11 +10,9 @@
 #include "ir/evaluate.h"
 #include "ir/graph.h"
 
-namespace CLI {
-class App;
-}
-
 namespace whet::cli {
+
+class Arguments;
 
 struct OutputArguments {
   std::vector<std::string> files;  // .npz, .npy (of a single output) and, with `draw`, .png
@@ -23,7 +21,7 @@ struct OutputArguments {
   std::string draw;                // "boxes", "lines" or "mask"
   std::string detector;            // settings of data::DetectorPostprocess instead of the model's own
 };
-void AddOutputOptions(CLI::App& app, OutputArguments* arguments);
+void AddOutputOptions(Arguments& args, OutputArguments* arguments);
 
 // One run's outputs, in the graph's order. With several runs, all are given one after the other; then they
 // must be tensors. Of one run a sequence 'y' is given as 'y[0]', 'y[1]' …, and an empty optional value not at

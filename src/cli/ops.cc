@@ -1,9 +1,9 @@
 // whet ops: the operators and how other formats spell them.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "ir/op_def.h"
@@ -58,7 +58,7 @@ class OpsCommand final : public Command {
   }
   std::string_view example() const override { return "  whet ops\n  whet ops --markdown >docs/operators.md"; }
 
-  void Define(CLI::App& app) override { app.add_flag("--markdown", markdown_, "Print a Markdown table"); }
+  void Define(Arguments& args) override { args.AddFlag("--markdown", markdown_, "Print a Markdown table"); }
 
   Status Run(Console& console) override {
     if (console.json()) {

@@ -1,10 +1,10 @@
 // whet pack: models, golden samples and budgets to a release folder.
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -27,45 +27,43 @@ class PackCommand final : public Command {
            "  whet pack model.onnx --family words --version 0.2.0 -o release --golden random";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", models_, "Model files; each becomes a variant called after its precision");
-    app.add_option("--variant", variants_,
-                   "A variant: its name, file, and the power it is for: any, mains or battery (repeatable)")
-        ->type_name("NAME=FILE[:POWER]")
-        ->allow_extra_args(false);
-    app.add_option("--family", options_.family, "What the model is for, such as detector")->required();
-    app.add_option("--version", options_.version, "A semantic version, such as 1.1.0")->required();
-    app.add_option("-o,--output", output_, "The folder to make")->required()->type_name("FOLDER");
-    app.add_option("--notes", options_.notes, "What is new");
-    app.add_option("--golden", golden_.data,
-                   "Inputs that every device tries before it activates the model: a folder, a .npz, another "
-                   "data set, or random[:SEED]")
-        ->required();
-    app.add_option("--golden-count", golden_.count, "At most so many of them")->capture_default_str();
-    app.add_option("--drift-data", reference_.data,
-                   "Data like what devices will see, to notice drift against")
-        ->type_name("DATA");
-    app.add_option("--drift-count", reference_.count, "At most so many samples of it")->capture_default_str();
-    app.add_option("--rtol", options_.rtol, "Relative tolerance of golden outputs")->capture_default_str();
-    app.add_option("--atol", options_.atol,
-                   "Absolute tolerance (chosen so that all variants pass if it is not given)");
-    app.add_option("--latency-ms-mean", options_.budgets.latency_ms_mean,
-                   "Budget on each device: mean latency");
-    app.add_option("--latency-ms-p95", options_.budgets.latency_ms_p95,
-                   "Budget on each device: 95th percentile of latency");
-    app.add_option("--arena-bytes", options_.budgets.arena_bytes,
-                   "Budget on each device: memory of activations");
-    app.add_option("--energy-mj", options_.budgets.energy_mj,
-                   "Budget on each device: millijoules per inference");
-    app.add_option("--architecture", options_.requirements.architectures,
-                   "x86_64 or aarch64 (repeatable; any if not given)")
-        ->allow_extra_args(false);
-    app.add_option("--requires-isa", options_.requirements.isa,
-                   "The least instruction set: " + std::string(IsaNames()));
-    app.add_option("--memory-bytes", options_.requirements.memory_bytes, "The least memory of a device");
-    app.add_option("--storage-bytes", options_.requirements.storage_bytes, "The least free storage");
-    AddPreprocessOptions(app, &golden_.inputs);
-    AddEngineOptions(app, &engine_);
+  void Define(Arguments& args) override {
+    args.Add("MODEL", models_, "Model files; each becomes a variant called after its precision");
+    args.Add("--variant", variants_,
+             "A variant: its name, file, and the power it is for: any, mains or battery")
+        .Type("NAME=FILE[:POWER]")
+        .Repeatable();
+    args.Add("--family", options_.family, "What the model is for, such as detector").Type("NAME").Required();
+    args.Add("--version", options_.version, "A semantic version, such as 1.1.0").Type("VERSION").Required();
+    args.Add("-o,--output", output_, "The folder to make").Required().Type("FOLDER");
+    args.Add("--notes", options_.notes, "What is new");
+    args.Add("--golden", golden_.data,
+             "Inputs that every device tries before it activates the model: a folder, a .npz, another "
+             "data set, or random[:SEED]")
+        .Type("DATA")
+        .Required();
+    args.Add("--golden-count", golden_.count, "At most so many of them").ShowDefault();
+    args.Add("--drift-data", reference_.data, "Data like what devices will see, to notice drift against")
+        .Type("DATA");
+    args.Add("--drift-count", reference_.count, "At most so many samples of it").ShowDefault();
+    args.Add("--rtol", options_.rtol, "Relative tolerance of golden outputs").ShowDefault();
+    args.Add("--atol", options_.atol,
+             "Absolute tolerance (chosen so that all variants pass if it is not given)");
+    args.Add("--latency-ms-mean", options_.budgets.latency_ms_mean, "Budget on each device: mean latency");
+    args.Add("--latency-ms-p95", options_.budgets.latency_ms_p95,
+             "Budget on each device: 95th percentile of latency");
+    args.Add("--arena-bytes", options_.budgets.arena_bytes, "Budget on each device: memory of activations");
+    args.Add("--energy-mj", options_.budgets.energy_mj, "Budget on each device: millijoules per inference");
+    args.Add("--architecture", options_.requirements.architectures, "x86_64 or aarch64; any if not given")
+        .Type("NAME")
+        .Repeatable();
+    args.Add("--requires-isa", options_.requirements.isa,
+             "The least instruction set: " + std::string(IsaNames()))
+        .Type("NAME");
+    args.Add("--memory-bytes", options_.requirements.memory_bytes, "The least memory of a device");
+    args.Add("--storage-bytes", options_.requirements.storage_bytes, "The least free storage");
+    AddPreprocessOptions(args, &golden_.inputs);
+    AddEngineOptions(args, &engine_);
   }
 
   Status Run(Console& console) override {

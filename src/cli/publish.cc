@@ -1,6 +1,5 @@
 // whet sign and whet publish: a release folder's way into a repository.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -9,6 +8,7 @@
 #include <optional>
 
 #include "base/hex.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
@@ -58,13 +58,13 @@ class SignCommand final : public Command {
            "  whet sign release --key bob.key";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("RELEASE", folder_, "The folder that whet pack made")->required();
-    app.add_option("--repo", repository_,
-                   "The repository's folder, or a copy of it: needed by the first signer, checked against "
-                   "for the others")
-        ->type_name("FOLDER");
-    AddKeyOptions(app, &keys_);
+  void Define(Arguments& args) override {
+    args.Add("RELEASE", folder_, "The folder that whet pack made").Required();
+    args.Add("--repo", repository_,
+             "The repository's folder, or a copy of it: needed by the first signer, checked against "
+             "for the others")
+        .Type("FOLDER");
+    AddKeyOptions(args, &keys_);
   }
 
   Status Run(Console& console) override {
@@ -92,11 +92,11 @@ class PublishCommand final : public Command {
   std::string_view summary() const override { return "Put a signed release into a repository"; }
   std::string_view example() const override { return "  whet publish release --repo repo --key online.key"; }
 
-  void Define(CLI::App& app) override {
-    app.add_option("RELEASE", folder_, "The folder that whet pack made and whet sign signed")->required();
-    app.add_option("--repo", repository_, "The repository's folder")->required()->type_name("FOLDER");
-    app.add_flag("--no-deltas", no_deltas_, "Make no deltas from the version before");
-    AddKeyOptions(app, &keys_);
+  void Define(Arguments& args) override {
+    args.Add("RELEASE", folder_, "The folder that whet pack made and whet sign signed").Required();
+    args.Add("--repo", repository_, "The repository's folder").Required().Type("FOLDER");
+    args.AddFlag("--no-deltas", no_deltas_, "Make no deltas from the version before");
+    AddKeyOptions(args, &keys_);
   }
 
   Status Run(Console& console) override {

@@ -1,11 +1,11 @@
 // whet quantize: a float model to a smaller and faster one, and what that cost.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -73,28 +73,26 @@ class QuantizeCommand final : public Command {
            "top1";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", model_, "The float model")->required();
-    app.add_option("-o,--output", output_, "The quantized model to write, .whet or .onnx")
-        ->required()
-        ->type_name("FILE");
-    DefineScheme(app);
-    DefineCalibration(app);
-    DefineBound(app);
-    app.add_option("--html", html_, "Write the report as a page with charts")->type_name("FILE");
-    app.add_flag("--all", all_, "Show every layer, not only the worst");
-    app.add_option("--compare", compare_, "Samples on which the layers are compared with the float model")
-        ->check(CLI::Range(0, 1000000))
-        ->capture_default_str();
-    app.add_flag(
+  void Define(Arguments& args) override {
+    args.Add("MODEL", model_, "The float model").Required();
+    args.Add("-o,--output", output_, "The quantized model to write, .whet or .onnx").Required().Type("FILE");
+    DefineScheme(args);
+    DefineCalibration(args);
+    DefineBound(args);
+    args.Add("--html", html_, "Write the report as a page with charts").Type("FILE");
+    args.AddFlag("--all", all_, "Show every layer, not only the worst");
+    args.Add("--compare", compare_, "Samples on which the layers are compared with the float model")
+        .InRange(0, 1000000)
+        .ShowDefault();
+    args.AddFlag(
         "--keep-slow", keep_slow_,
         "Quantize layers that this machine computes faster in float, too; without it (and with --convention "
         "onnx) they are measured and left float");
-    app.add_option("--seconds", seconds_, "How long latency is measured; 0 does not")
-        ->check(CLI::Range(0.0, 3600.0))
-        ->capture_default_str();
-    AddInputOptions(app, &samples_.inputs);
-    AddEngineOptions(app, &engine_);
+    args.Add("--seconds", seconds_, "How long latency is measured; 0 does not")
+        .InRange(0.0, 3600.0)
+        .ShowDefault();
+    AddInputOptions(args, &samples_.inputs);
+    AddEngineOptions(args, &engine_);
   }
 
   Status Run(Console& console) override {
@@ -168,160 +166,150 @@ class QuantizeCommand final : public Command {
   }
 
  private:
-  void DefineScheme(CLI::App& app) {
-    app.add_option_function<std::string>(
-           "--scheme",
-           [this](const std::string& text) {
-             scheme_.scheme = Parsed("--scheme", quantize::SchemeFromName(text));
-           },
-           "int8, int16 (activations of 16 bits), dynamic (int8 without calibration), weight8 and weight4 "
-           "(weights "
-           "only), f16 or bf16 (default: int8)")
-        ->type_name("NAME")
-        ->group("Scheme");
-    app.add_option_function<std::vector<std::string>>(
-           "--layer",
-           [this](const std::vector<std::string>& texts) {
-             for (const std::string& text : texts) {
-               const size_t equals = text.rfind('=');
-               if (equals == std::string::npos || equals == 0) {
-                 throw CLI::ValidationError("--layer", "'" + text + "' is not of the form NAME=SCHEME");
-               }
-               const Scheme scheme = Parsed("--layer", quantize::SchemeFromName(text.substr(equals + 1)));
-               scheme_.layers.push_back({text.substr(0, equals), scheme});
-             }
-           },
-           "Another scheme, or float, for the layers of that name; * stands for any characters (repeatable)")
-        ->type_name("NAME=SCHEME")
-        ->allow_extra_args(false)
-        ->group("Scheme");
-    app.add_option_function<std::vector<std::string>>(
-           "--keep-float",
-           [this](const std::vector<std::string>& texts) {
-             for (const std::string& text : texts) scheme_.layers.push_back({text, Scheme::kFloat});
-           },
-           "The same as --layer NAME=float (repeatable)")
-        ->type_name("NAME")
-        ->allow_extra_args(false)
-        ->group("Scheme");
-    app.add_option_function<std::string>(
-           "--convention",
-           [this](const std::string& text) {
-             scheme_.convention = text == "tflite" ? Convention::kTflite : Convention::kOnnx;
-           },
-           "onnx: every tensor has its own range; tflite: the rules of TensorFlow Lite's specification "
-           "(default: onnx)")
-        ->check(CLI::IsMember({"onnx", "tflite"}))
-        ->group("Scheme");
-    app.add_option_function<std::string>(
-           "--activations", [this](const std::string& text) { scheme_.activation = DTypeFromName(text); },
-           "Type of 8-bit activations: u8 or i8 (default: u8; tflite: i8)")
-        ->check(CLI::IsMember({"u8", "i8"}))
-        ->group("Scheme");
-    app.add_option("--group", scheme_.group, "weight8, weight4: weights that share a scale")
-        ->check(CLI::IsMember({32, 64, 128}))
-        ->capture_default_str()
-        ->group("Scheme");
-    app.add_flag_callback(
-           "--asymmetric", [this] { scheme_.symmetric = false; },
-           "weight8, weight4: a zero point beside each scale")
-        ->group("Scheme");
+  void DefineScheme(Arguments& args) {
+    args.AddParsed(
+            "--scheme",
+            [this](const std::string& text) -> Status {
+              WHET_ASSIGN_OR_RETURN(scheme_.scheme, quantize::SchemeFromName(text));
+              return {};
+            },
+            "int8, int16 (activations of 16 bits), dynamic (int8 without calibration), weight8 and weight4 "
+            "(weights only), f16 or bf16 (default: int8)")
+        .Type("NAME")
+        .Group("Scheme");
+    args.AddEach(
+            "--layer",
+            [this](const std::string& text) -> Status {
+              const size_t equals = text.rfind('=');
+              if (equals == std::string::npos || equals == 0) {
+                return Error(Code::kInvalidArgument, "'%s' is not of the form NAME=SCHEME", text.c_str());
+              }
+              WHET_ASSIGN_OR_RETURN(const Scheme scheme, quantize::SchemeFromName(text.substr(equals + 1)));
+              scheme_.layers.push_back({text.substr(0, equals), scheme});
+              return {};
+            },
+            "Another scheme, or float, for the layers of that name; * stands for any characters")
+        .Type("NAME=SCHEME")
+        .Group("Scheme");
+    args.AddEach(
+            "--keep-float",
+            [this](const std::string& text) -> Status {
+              scheme_.layers.push_back({text, Scheme::kFloat});
+              return {};
+            },
+            "The same as --layer NAME=float")
+        .Type("NAME")
+        .Group("Scheme");
+    args.AddParsed(
+            "--convention",
+            [this](const std::string& text) -> Status {
+              scheme_.convention = text == "tflite" ? Convention::kTflite : Convention::kOnnx;
+              return {};
+            },
+            "onnx: every tensor has its own range; tflite: the rules of TensorFlow Lite's specification "
+            "(default: onnx)")
+        .OneOf({"onnx", "tflite"})
+        .Group("Scheme");
+    args.AddParsed(
+            "--activations",
+            [this](const std::string& text) -> Status {
+              scheme_.activation = DTypeFromName(text);
+              return {};
+            },
+            "Type of 8-bit activations (default: u8; tflite: i8)")
+        .OneOf({"u8", "i8"})
+        .Group("Scheme");
+    args.Add("--group", scheme_.group, "weight8, weight4: weights that share a scale")
+        .OneOf({32, 64, 128})
+        .ShowDefault()
+        .Group("Scheme");
+    args.AddFlag(
+            "--asymmetric", [this] { scheme_.symmetric = false; },
+            "weight8, weight4: a zero point beside each scale")
+        .Group("Scheme");
   }
 
-  void DefineCalibration(CLI::App& app) {
-    app.add_option("--data", samples_.data,
-                   "Samples to calibrate on and to compare with: a folder of pictures, recordings or arrays, "
-                   "a .npz whose arrays have the samples as first dimension, or another data set "
-                   "(docs/evaluation.md)")
-        ->type_name("FOLDER|FILE")
-        ->group("Calibration");
-    app.add_option("--samples", samples_.count, "At most so many, evenly spread over the data")
-        ->check(CLI::Range(1, 10000000))
-        ->capture_default_str()
-        ->group("Calibration");
-    app.add_option(
-           "--calibration", calibration_,
-           "File that keeps what calibration saw: read if it is there and of this model, else written")
-        ->type_name("FILE.npz")
-        ->group("Calibration");
-    app.add_option_function<std::string>(
-           "--method",
-           [this](const std::string& text) {
-             scheme_.range.method = Parsed("--method", quantize::RangeMethodFromName(text));
-           },
-           "How an activation's range is chosen: " + std::string(quantize::kRangeMethodNames) +
-               " (default: mse)")
-        ->type_name("NAME")
-        ->group("Calibration");
-    app.add_option("--percentile", scheme_.range.percentile,
-                   "percentile: this part of the values is kept, in percent")
-        ->check(CLI::Range(50.0, 100.0))
-        ->capture_default_str()
-        ->group("Calibration");
-    AddSteps(app, "--without", true, &without_, "Leave out a step of accuracy recovery");
-    AddSteps(app, "--with", false, &with_, "Do a step of accuracy recovery that takes longer");
+  void DefineCalibration(Arguments& args) {
+    args.Add("--data", samples_.data,
+             "Samples to calibrate on and to compare with: a folder of pictures, recordings or arrays, "
+             "a .npz whose arrays have the samples as first dimension, or another data set "
+             "(docs/evaluation.md)")
+        .Type("FOLDER|FILE")
+        .Group("Calibration");
+    args.Add("--samples", samples_.count, "At most so many, evenly spread over the data")
+        .InRange(1, 10000000)
+        .ShowDefault()
+        .Group("Calibration");
+    args.Add("--calibration", calibration_,
+             "File that keeps what calibration saw: read if it is there and of this model, else written")
+        .Type("FILE.npz")
+        .Group("Calibration");
+    args.AddParsed(
+            "--method",
+            [this](const std::string& text) -> Status {
+              WHET_ASSIGN_OR_RETURN(scheme_.range.method, quantize::RangeMethodFromName(text));
+              return {};
+            },
+            "How an activation's range is chosen: " + std::string(quantize::kRangeMethodNames) +
+                " (default: mse)")
+        .Type("NAME")
+        .Group("Calibration");
+    args.Add("--percentile", scheme_.range.percentile,
+             "percentile: this part of the values is kept, in percent")
+        .InRange(50.0, 100.0)
+        .ShowDefault()
+        .Group("Calibration");
+    AddSteps(args, "--without", true, &without_, "Leave out a step of accuracy recovery");
+    AddSteps(args, "--with", false, &with_, "Do a step of accuracy recovery that takes longer");
   }
 
-  static void AddSteps(CLI::App& app, const char* flag, bool by_default, std::set<std::string>* chosen,
+  static void AddSteps(Arguments& args, const char* flag, bool by_default, std::set<std::string>* chosen,
                        const std::string& help) {
     std::string names;
     for (const quantize::RecoveryStep& step : quantize::RecoverySteps()) {
       if (step.by_default != by_default) continue;
       names += (names.empty() ? "" : "; ") + std::string(step.name) + " " + std::string(step.summary);
     }
-    app.add_option_function<std::vector<std::string>>(
-           flag,
-           [flag, chosen](const std::vector<std::string>& texts) {
-             for (const std::string& name : texts) {
-               if (std::ranges::find(quantize::RecoverySteps(), name, &quantize::RecoveryStep::name) ==
-                   quantize::RecoverySteps().end()) {
-                 throw CLI::ValidationError(flag, "there is no step '" + name + "'");
-               }
-               chosen->insert(name);
-             }
-           },
-           help + ": " + names + " (repeatable)")
-        ->type_name("STEP")
-        ->allow_extra_args(false)
-        ->group("Accuracy recovery");
+    args.AddEach(
+            flag,
+            [chosen](const std::string& name) -> Status {
+              if (std::ranges::find(quantize::RecoverySteps(), name, &quantize::RecoveryStep::name) ==
+                  quantize::RecoverySteps().end()) {
+                return Error(Code::kInvalidArgument, "there is no step '%s'", name.c_str());
+              }
+              chosen->insert(name);
+              return {};
+            },
+            help + ": " + names + "")
+        .Type("STEP")
+        .Group("Accuracy recovery");
   }
 
-  void DefineBound(CLI::App& app) {
-    auto* drop =
-        app.add_option(
-               "--max-drop", bound_.max_drop,
-               "The metric may lose so many points (hundredths of a fraction, else the metric's own unit); "
-               "layers become more exact until it holds, those first that cost least latency")
-            ->type_name("POINTS")
-            ->check(CLI::NonNegativeNumber)
-            ->group("Bound");
-    auto* data = app.add_option("--eval", bound_.data,
-                                "The data set that --max-drop is measured on (docs/evaluation.md)")
-                     ->type_name("PATH")
-                     ->group("Bound");
-    auto* metric =
-        app.add_option("--metric", bound_.metric, "What is measured on it; whet eval --help lists them")
-            ->type_name("NAME")
-            ->group("Bound");
-    app.add_option("--eval-limit", bound_.limit, "Only so many of its samples")
-        ->type_name("N")
-        ->group("Bound");
-    app.add_option("--eval-split", bound_.split,
-                   "Part of a set that has parts: train or test (default: test)")
-        ->type_name("NAME")
-        ->group("Bound");
-    app.add_option("--eval-output", bound_.output, "The output that counts (default: told by its shape)")
-        ->type_name("NAME")
-        ->group("Bound");
-    drop->needs(data)->needs(metric);
-    data->needs(drop);
-    metric->needs(drop);
-  }
-
-  template <typename T>
-  static T Parsed(const char* flag, Result<T> result) {
-    if (!result.ok()) throw CLI::ValidationError(flag, result.status().ToString());
-    return *result;
+  void DefineBound(Arguments& args) {
+    Option drop =
+        args.Add("--max-drop", bound_.max_drop,
+                 "The metric may lose so many points (hundredths of a fraction, else the metric's own unit); "
+                 "layers become more exact until it holds, those first that cost least latency")
+            .Type("POINTS")
+            .NotNegative()
+            .Group("Bound");
+    Option data =
+        args.Add("--eval", bound_.data, "The data set that --max-drop is measured on (docs/evaluation.md)")
+            .Type("PATH")
+            .Group("Bound");
+    Option metric = args.Add("--metric", bound_.metric, "What is measured on it; whet eval --help lists them")
+                        .Type("NAME")
+                        .Group("Bound");
+    args.Add("--eval-limit", bound_.limit, "Only so many of its samples").Type("N").Group("Bound");
+    args.Add("--eval-split", bound_.split, "Part of a set that has parts: train or test (default: test)")
+        .Type("NAME")
+        .Group("Bound");
+    args.Add("--eval-output", bound_.output, "The output that counts (default: told by its shape)")
+        .Type("NAME")
+        .Group("Bound");
+    drop.Needs(data).Needs(metric);
+    data.Needs(drop);
+    metric.Needs(drop);
   }
 
   quantize::QuantizerOptions Options(quantize::ProgressFn progress) const {

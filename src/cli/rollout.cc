@@ -1,6 +1,5 @@
 // whet rollout: starts, watches and stops rollouts on a server (docs/rollouts.md).
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "base/file.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/server_client.h"
@@ -71,32 +71,35 @@ class RolloutCommand final : public Command {
            "  whet rollout rollback detector --reason 'false alarms at night'";
   }
 
-  void Define(CLI::App& app) override {
-    app.require_subcommand(1);
-    app.fallthrough();
-    server_.Define(app);
-    CLI::App* set = Sub(app, "set", "Give all devices of a channel a version without a gate: their first");
-    CLI::App* create = Sub(app, "create", "Start a rollout: its first stage begins at once");
-    for (CLI::App* sub : {set, create}) {
-      sub->add_option("--channel", channel_, "Channel of the devices")->required();
-      sub->add_option("--family", family_, "Family of the model")->required();
+  void Define(Arguments& args) override {
+    command_ = args;
+    args.RequireAction();
+    server_.Define(args);
+    Arguments set =
+        args.AddAction("set", "Give all devices of a channel a version without a gate: their first");
+    Arguments create = args.AddAction("create", "Start a rollout: its first stage begins at once");
+    for (Arguments sub : {set, create}) {
+      sub.Add("--channel", channel_, "Channel of the devices").Type("NAME").Required();
+      sub.Add("--family", family_, "Family of the model").Type("NAME").Required();
     }
-    set->add_option("--version", candidate_, "Version that the devices are to have")->required();
-    set->add_option("--trial", trial_s_, "Seconds that a device watches it before it is confirmed")
-        ->capture_default_str();
-    create->add_option("--candidate", candidate_, "Version to roll out")->required();
-    create->add_option("--id", new_id_,
-                       "Its id, 16 to 64 of a-z, 0-9 and '-', which also draws the devices of each stage "
-                       "(default: a random one)");
-    create->add_option("--stages", stages_, "Percentages, as 10,50,100")->delimiter(',');
-    create->add_option("--policy", policy_file_, "JSON file of a policy; see docs/rollouts.md")
-        ->check(CLI::ExistingFile);
-    create->add_flag("--watch", watch_, "Then watch it, as 'whet rollout watch' does");
-    CLI::App* channels = Sub(app, "channels", "List what each channel has");
-    CLI::App* list = Sub(app, "list", "List rollouts, the newest first");
-    for (CLI::App* sub : {list, channels}) {
-      sub->add_option("--channel", channel_, "Only of this channel");
-      sub->add_option("--family", family_, "Only of this family");
+    set.Add("--version", candidate_, "Version that the devices are to have").Type("VERSION").Required();
+    set.Add("--trial", trial_s_, "Seconds that a device watches it before it is confirmed").ShowDefault();
+    create.Add("--candidate", candidate_, "Version to roll out").Type("VERSION").Required();
+    create
+        .Add("--id", new_id_,
+             "Its id, 16 to 64 of a-z, 0-9 and '-', which also draws the devices of each stage "
+             "(default: a random one)")
+        .Type("ID");
+    create.Add("--stages", stages_, "Percentages, as 10,50,100").Type("P,P...").SplitAt(',');
+    create.Add("--policy", policy_file_, "JSON file of a policy; see docs/rollouts.md")
+        .Type("FILE")
+        .ExistingFile();
+    create.AddFlag("--watch", watch_, "Then watch it, as 'whet rollout watch' does");
+    Arguments channels = args.AddAction("channels", "List what each channel has");
+    Arguments list = args.AddAction("list", "List rollouts, the newest first");
+    for (Arguments sub : {list, channels}) {
+      sub.Add("--channel", channel_, "Only of this channel").Type("NAME");
+      sub.Add("--family", family_, "Only of this family").Type("NAME");
     }
     for (const auto& [action, what] :
          {std::pair("status", "Show a rollout, the gate's reasoning and what has happened"),
@@ -105,15 +108,16 @@ class RolloutCommand final : public Command {
           std::pair("resume", "Go on after a pause"),
           std::pair("advance", "Begin the next stage without the gate"),
           std::pair("rollback", "End it: every device goes back to the stable version")}) {
-      CLI::App* sub = Sub(app, action, what);
-      sub->add_option("ROLLOUT", id_, "Its id, or a family: the newest rollout of it")->required();
-      sub->add_option("--channel", channel_, "With a family: of this channel");
+      Arguments sub = args.AddAction(action, what);
+      sub.Add("ROLLOUT", id_, "Its id, or a family: the newest rollout of it").Required();
+      sub.Add("--channel", channel_, "With a family: of this channel").Type("NAME");
       if (std::string_view(action) == "status" || std::string_view(action) == "watch") continue;
-      sub->add_option("--reason", reason_, "Why, for the history");
+      sub.Add("--reason", reason_, "Why, for the history");
     }
   }
 
   Status Run(Console& console) override {
+    action_ = command_.action();
     for (const std::string* given : {&channel_, &family_}) {
       if (!given->empty() && !fleet::IsFamily(*given)) {
         return Error(Code::kInvalidArgument, "'%.64s' is not a name of a channel or a family",
@@ -145,13 +149,6 @@ class RolloutCommand final : public Command {
   }
 
  private:
-  CLI::App* Sub(CLI::App& app, const std::string& action, const std::string& what) {
-    CLI::App* sub = app.add_subcommand(action, what);
-    sub->fallthrough();
-    sub->callback([this, action] { action_ = action; });
-    return sub;
-  }
-
   std::string Filter() const {
     // Names that were checked: nothing in them needs escaping.
     std::string filter;
@@ -340,6 +337,7 @@ class RolloutCommand final : public Command {
   }
 
   ServerClient server_;
+  Arguments command_;
   std::string action_;
   std::string channel_;
   std::string family_;

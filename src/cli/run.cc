@@ -1,9 +1,9 @@
 // whet run: a model's answer to given inputs.
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <map>
 
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
@@ -25,15 +25,14 @@ class RunCommand final : public Command {
            "      --feed stateN=state -o speech.npz";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("MODEL", model_, "The model file")->required();
-    AddInputOptions(app, &inputs_);
-    AddOutputOptions(app, &outputs_);
-    app.add_option("--feed", feed_,
-                   "Between the runs on a recording's frames, an output becomes an input (repeatable)")
-        ->type_name("OUTPUT=INPUT")
-        ->allow_extra_args(false);
-    AddEngineOptions(app, &engine_);
+  void Define(Arguments& args) override {
+    args.Add("MODEL", model_, "The model file").Required();
+    AddInputOptions(args, &inputs_);
+    AddOutputOptions(args, &outputs_);
+    args.Add("--feed", feed_, "Between the runs on a recording's frames, an output becomes an input")
+        .Type("OUTPUT=INPUT")
+        .Repeatable();
+    AddEngineOptions(args, &engine_);
   }
 
   Status Run(Console& console) override {

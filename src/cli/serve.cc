@@ -3,13 +3,13 @@
 #include <pthread.h>
 #include <signal.h>
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "fleet/server/demo.h"
@@ -45,59 +45,59 @@ class ServeCommand final : public Command {
            "/etc/whet/passphrase --listen 0.0.0.0:8443 --tls-cert cert.pem --tls-key key.pem";
   }
 
-  void Define(CLI::App& app) override {
-    app.add_option("--data", data_, "Folder of the SQLite database")->capture_default_str();
-    app.add_option("--database", database_, "postgres://… instead of SQLite")->envname("WHET_DATABASE");
-    app.add_option("--repo", options_.repository, "Folder of the repository");
-    app.add_option("--keys", keys_, "Folder of the online keys, *.key; without, rollouts cannot be changed");
-    app.add_option("--passphrase-file", passphrase_file_, "File with the keys' passphrase");
-    app.add_option("--listen", options_.listen, "HOST:PORT, [IPV6]:PORT or unix:PATH")->capture_default_str();
-    app.add_option("--dashboard", options_.dashboard,
-                   "Folder of the dashboard (default: where it is installed)");
-    app.add_option("--tls-cert", options_.tls_certificate, "PEM file of the certificate chain");
-    app.add_option("--tls-key", options_.tls_key, "PEM file of its key");
-    app.add_option("--mqtt", options_.mqtt,
-                   "Take telemetry from mqtt://[USER:PASSWORD@]HOST[:PORT] too (or mqtts://)");
-    app.add_option("--mqtt-ca", options_.mqtt_ca, "PEM file of the broker's certificate authority");
-    app.add_option("--threads", options_.threads, "Threads for requests")
-        ->check(CLI::Range(1, 64))
-        ->capture_default_str();
-    app.add_option("--gate-interval", options_.gate_interval_s, "Seconds between evaluations of rollouts")
-        ->check(CLI::Range(0.1, 86400.0))
-        ->capture_default_str();
-    app.add_option("--retention-days", options_.retention_days, "Days that telemetry is kept")
-        ->check(CLI::Range(1, 36500))
-        ->capture_default_str();
-    app.add_option("--dark-after", options_.dark_after_s,
-                   "Seconds of silence after which a device is shown as dark")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    app.add_option("--token-rate", options_.token_rate, "Requests per second of one token")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    app.add_option("--address-rate", options_.address_rate, "Requests per second of one address")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    app.add_flag("--private-repo", options_.private_repository, "The repository wants a token, too");
-    app.add_flag("--behind-proxy", options_.behind_proxy, "Believe a proxy's X-Forwarded-For");
-    app.add_flag("--demo", demo_,
+  void Define(Arguments& args) override {
+    args.Add("--data", data_, "Folder of the SQLite database").Type("FOLDER").ShowDefault();
+    args.Add("--database", database_, "postgres://… instead of SQLite")
+        .Type("URL")
+        .Environment("WHET_DATABASE");
+    args.Add("--repo", options_.repository, "Folder of the repository").Type("FOLDER");
+    args.Add("--keys", keys_, "Folder of the online keys, *.key; without, rollouts cannot be changed")
+        .Type("FOLDER");
+    args.Add("--passphrase-file", passphrase_file_, "File with the keys' passphrase").Type("FILE");
+    args.Add("--listen", options_.listen, "HOST:PORT, [IPV6]:PORT or unix:PATH")
+        .Type("ADDRESS")
+        .ShowDefault();
+    args.Add("--dashboard", options_.dashboard, "Folder of the dashboard (default: where it is installed)")
+        .Type("FOLDER");
+    args.Add("--tls-cert", options_.tls_certificate, "PEM file of the certificate chain").Type("FILE");
+    args.Add("--tls-key", options_.tls_key, "PEM file of its key").Type("FILE");
+    args.Add("--mqtt", options_.mqtt,
+             "Take telemetry from mqtt://[USER:PASSWORD@]HOST[:PORT] too (or mqtts://)")
+        .Type("URL");
+    args.Add("--mqtt-ca", options_.mqtt_ca, "PEM file of the broker's certificate authority").Type("FILE");
+    args.Add("--threads", options_.threads, "Threads for requests").InRange(1, 64).ShowDefault();
+    args.Add("--gate-interval", options_.gate_interval_s, "Seconds between evaluations of rollouts")
+        .InRange(0.1, 86400.0)
+        .ShowDefault();
+    args.Add("--retention-days", options_.retention_days, "Days that telemetry is kept")
+        .InRange(1, 36500)
+        .ShowDefault();
+    args.Add("--dark-after", options_.dark_after_s,
+             "Seconds of silence after which a device is shown as dark")
+        .Positive()
+        .ShowDefault();
+    args.Add("--token-rate", options_.token_rate, "Requests per second of one token")
+        .Positive()
+        .ShowDefault();
+    args.Add("--address-rate", options_.address_rate, "Requests per second of one address")
+        .Positive()
+        .ShowDefault();
+    args.AddFlag("--private-repo", options_.private_repository, "The repository wants a token, too");
+    args.AddFlag("--behind-proxy", options_.behind_proxy, "Believe a proxy's X-Forwarded-For");
+    args.AddFlag("--demo", demo_,
                  "Make a repository with its keys and tokens in the data folder: to try it out");
 
-    token_ = app.add_subcommand("token", "Make, list and revoke tokens");
-    token_->require_subcommand(1);
-    token_->fallthrough();
-    create_ = token_->add_subcommand("create", "Make a token and print it, once");
-    create_->fallthrough();
-    create_->add_option("--role", role_, "device, viewer, operator or releaser")
-        ->required()
-        ->check(CLI::IsMember({"device", "viewer", "operator", "releaser"}));
-    create_->add_option("--name", token_name_, "Whose it is; the audit log shows it")->required();
-    create_->add_option("--device", device_, "For the role device: the only device that may use it");
-    list_ = token_->add_subcommand("list", "List the tokens, without their secrets");
-    list_->fallthrough();
-    revoke_ = token_->add_subcommand("revoke", "Make a token useless");
-    revoke_->fallthrough();
-    revoke_->add_option("ID", token_id_, "As 'list' shows it")->required();
+    token_ = args.AddAction("token", "Make, list and revoke tokens");
+    token_.RequireAction();
+    create_ = token_.AddAction("create", "Make a token and print it, once");
+    create_.Add("--role", role_, "What its bearer may do")
+        .Required()
+        .OneOf({"device", "viewer", "operator", "releaser"});
+    create_.Add("--name", token_name_, "Whose it is; the audit log shows it").Type("NAME").Required();
+    create_.Add("--device", device_, "For the role device: the only device that may use it").Type("ID");
+    list_ = token_.AddAction("list", "List the tokens, without their secrets");
+    revoke_ = token_.AddAction("revoke", "Make a token useless");
+    revoke_.Add("ID", token_id_, "As 'list' shows it").Required();
   }
 
   Status Run(Console& console) override {
@@ -107,7 +107,7 @@ class ServeCommand final : public Command {
       if (error) return Error(Code::kIo, "cannot make the folder: %s", error.message().c_str()).At(data_);
       database_ = data_ + "/whet.db";
     }
-    if (*token_) return RunToken(console);
+    if (token_.given()) return RunToken(console);
     return Serve(console);
   }
 
@@ -119,8 +119,8 @@ class ServeCommand final : public Command {
       WHET_RETURN_IF_ERROR(fleet::Migrate(*sql));
     }
     fleet::Tokens tokens(*database);
-    if (*revoke_) return tokens.Revoke(token_id_, Now());
-    if (*create_) {
+    if (revoke_.given()) return tokens.Revoke(token_id_, Now());
+    if (create_.given()) {
       WHET_ASSIGN_OR_RETURN(const std::string token,
                             tokens.Create(token_name_, *fleet::RoleOf(role_), device_, Now()));
       if (console.json()) {
@@ -223,10 +223,10 @@ class ServeCommand final : public Command {
   std::string passphrase_file_;
   bool demo_ = false;
   fleet::FleetServerOptions options_;
-  CLI::App* token_ = nullptr;
-  CLI::App* create_ = nullptr;
-  CLI::App* list_ = nullptr;
-  CLI::App* revoke_ = nullptr;
+  Arguments token_;
+  Arguments create_;
+  Arguments list_;
+  Arguments revoke_;
   std::string role_;
   std::string token_name_;
   std::string token_id_;

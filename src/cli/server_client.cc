@@ -1,6 +1,6 @@
 #include "cli/server_client.h"
+#include "cli/arguments.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
@@ -40,12 +40,14 @@ const json& Member(const json& object, const char* key) {
   return found == object.end() ? kNone : *found;
 }
 
-void ServerClient::Define(CLI::App& app) {
-  app.add_option("--server", server_, "The server's address")->envname("WHET_SERVER");
-  app.add_option("--token-file", token_file_, "File with the token; else it is taken from WHET_TOKEN")
-      ->check(CLI::ExistingFile);
-  app.add_option("--ca-file", ca_file_, "Certificate authorities in PEM, if not the system's")
-      ->check(CLI::ExistingFile);
+void ServerClient::Define(Arguments& args) {
+  args.Add("--server", server_, "The server's address").Type("URL").Environment("WHET_SERVER");
+  args.Add("--token-file", token_file_, "File with the token; else it is taken from WHET_TOKEN")
+      .Type("FILE")
+      .ExistingFile();
+  args.Add("--ca-file", ca_file_, "Certificate authorities in PEM, if not the system's")
+      .Type("FILE")
+      .ExistingFile();
 }
 
 Status ServerClient::Connect() {

@@ -9,16 +9,14 @@
 #include "base/status.h"
 #include "fleet/http/fetch.h"
 
-namespace CLI {
-class App;
-}
-
 namespace whet::cli {
+
+class Arguments;
 
 class ServerClient {
  public:
   // --server, --token-file and --ca-file; otherwise WHET_SERVER and WHET_TOKEN say which.
-  void Define(CLI::App& app);
+  void Define(Arguments& args);
   // Checks what was given. To be called before any of the following.
   Status Connect();
 

@@ -1,11 +1,11 @@
 // whet tuf: a plain client of a TUF repository (the commands of the public conformance suite), and the making
 // of repositories.
 
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
+#include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
@@ -37,60 +37,55 @@ class TufCommand final : public Command {
            "download";
   }
 
-  void Define(CLI::App& app) override {
-    app.require_subcommand(1);
-    app.add_option("--metadata-dir", metadata_folder_, "Where trusted metadata is kept")->type_name("FOLDER");
-    app.add_option("--metadata-url", metadata_url_, "Where the repository's metadata is")->type_name("URL");
-    app.add_option("--target-name", target_names_, "A target to download (repeatable)")
-        ->type_name("PATH")
-        ->allow_extra_args(false);
-    app.add_option("--target-base-url", target_url_, "Where the repository's targets are")->type_name("URL");
-    app.add_option("--target-dir", target_folder_, "Where downloaded targets go")->type_name("FOLDER");
+  void Define(Arguments& args) override {
+    args.RequireAction();
+    args.Add("--metadata-dir", metadata_folder_, "Where trusted metadata is kept").Type("FOLDER");
+    args.Add("--metadata-url", metadata_url_, "Where the repository's metadata is").Type("URL");
+    args.Add("--target-name", target_names_, "A target to download").Type("PATH").Repeatable();
+    args.Add("--target-base-url", target_url_, "Where the repository's targets are").Type("URL");
+    args.Add("--target-dir", target_folder_, "Where downloaded targets go").Type("FOLDER");
 
-    init_ = app.add_subcommand("init", "Trust a root.json, which must have come by a safe way");
-    init_->add_option("ROOT", root_, "The root.json")->required();
-    refresh_ = app.add_subcommand("refresh", "Bring the trusted metadata up to date");
-    download_ = app.add_subcommand("download", "Refresh, then fetch and verify targets");
+    init_ = args.AddAction("init", "Trust a root.json, which must have come by a safe way");
+    init_.Add("ROOT", root_, "The root.json").Required();
+    refresh_ = args.AddAction("refresh", "Bring the trusted metadata up to date");
+    download_ = args.AddAction("download", "Refresh, then fetch and verify targets");
 
-    create_ = app.add_subcommand("create", "Make a new repository");
-    create_->add_option("FOLDER", repository_, "The folder to make it in")->required();
-    create_->add_option("--root", plan_.root.public_keys, "A key of the root role (repeatable)")
-        ->required()
-        ->allow_extra_args(false);
-    create_->add_option("--root-threshold", plan_.root.threshold, "How many of them must sign")
-        ->capture_default_str();
-    create_->add_option("--targets", plan_.targets.public_keys, "A key of the targets role (repeatable)")
-        ->required()
-        ->allow_extra_args(false);
-    create_->add_option("--targets-threshold", plan_.targets.threshold, "How many of them must sign")
-        ->capture_default_str();
-    create_->add_option("--online", online_, "The key of snapshot, timestamp and deltas")->required();
-    delegate_ = app.add_subcommand("delegate", "Let keys speak for models.FAMILY or rollouts.CHANNEL");
-    delegate_->add_option("ROLE", role_, "models.FAMILY or rollouts.CHANNEL")->required();
-    delegate_
-        ->add_option("--signer", signers_.public_keys,
-                     "A key of the role: a key file, or 64 hexadecimal digits (repeatable)")
-        ->required()
-        ->allow_extra_args(false);
-    delegate_->add_option("--threshold", signers_.threshold, "How many of them must sign")
-        ->capture_default_str();
-    renew_ = app.add_subcommand("renew",
-                                "Sign anew what has lived half of its life (whet serve does this by itself)");
-    show_ = app.add_subcommand("show", "Print the roles, their keys, versions and expiry, and their targets");
-    for (CLI::App* sub : {delegate_, renew_, show_}) {
-      sub->add_option("--repo", repository_, "The repository's folder")->required()->type_name("FOLDER");
+    create_ = args.AddAction("create", "Make a new repository");
+    create_.Add("FOLDER", repository_, "The folder to make it in").Required();
+    create_.Add("--root", plan_.root.public_keys, "A key of the root role")
+        .Type("KEY")
+        .Required()
+        .Repeatable();
+    create_.Add("--root-threshold", plan_.root.threshold, "How many of them must sign").ShowDefault();
+    create_.Add("--targets", plan_.targets.public_keys, "A key of the targets role")
+        .Type("KEY")
+        .Required()
+        .Repeatable();
+    create_.Add("--targets-threshold", plan_.targets.threshold, "How many of them must sign").ShowDefault();
+    create_.Add("--online", online_, "The key of snapshot, timestamp and deltas").Type("KEY").Required();
+    delegate_ = args.AddAction("delegate", "Let keys speak for models.FAMILY or rollouts.CHANNEL");
+    delegate_.Add("ROLE", role_, "models.FAMILY or rollouts.CHANNEL").Required();
+    delegate_.Add("--signer", signers_.public_keys, "A key of the role: a key file, or 64 hexadecimal digits")
+        .Type("KEY")
+        .Required()
+        .Repeatable();
+    delegate_.Add("--threshold", signers_.threshold, "How many of them must sign").ShowDefault();
+    renew_ =
+        args.AddAction("renew", "Sign anew what has lived half of its life (whet serve does this by itself)");
+    show_ = args.AddAction("show", "Print the roles, their keys, versions and expiry, and their targets");
+    for (Arguments sub : {delegate_, renew_, show_}) {
+      sub.Add("--repo", repository_, "The repository's folder").Required().Type("FOLDER");
     }
-    for (CLI::App* sub : {create_, delegate_, renew_}) AddKeyOptions(*sub, &keys_);
-    for (CLI::App* sub : {init_, refresh_, download_, create_, delegate_, renew_, show_}) sub->fallthrough();
+    for (Arguments sub : {create_, delegate_, renew_}) AddKeyOptions(sub, &keys_);
   }
 
   Status Run(Console& console) override {
-    if (init_->parsed() || refresh_->parsed() || download_->parsed()) return RunClient(console);
+    if (init_.given() || refresh_.given() || download_.given()) return RunClient(console);
     WHET_ASSIGN_OR_RETURN(const auto keys, OpenKeys(keys_));
-    if (create_->parsed()) return Create(console, keys);
+    if (create_.given()) return Create(console, keys);
     WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys));
-    if (show_->parsed()) return Show(console, repository);
-    if (renew_->parsed()) {
+    if (show_.given()) return Show(console, repository);
+    if (renew_.given()) {
       WHET_ASSIGN_OR_RETURN(const bool renewed, repository.RefreshOnlineRoles());
       return Say(console, renewed ? "signed anew" : "nothing was due");
     }
@@ -115,13 +110,13 @@ class TufCommand final : public Command {
   Status RunClient(Console& console) {
     WHET_RETURN_IF_ERROR(Needs(metadata_folder_, "--metadata-dir"));
     fleet::FolderMetadataStore store(metadata_folder_);
-    if (init_->parsed()) {
+    if (init_.given()) {
       WHET_ASSIGN_OR_RETURN(const std::string root, fleet::ReadSmallFile(root_, kMaxRootBytes));
       WHET_RETURN_IF_ERROR(fleet::ClientInit(store, root).At(root_));
       return Say(console, "trusted");
     }
     WHET_RETURN_IF_ERROR(Needs(metadata_url_, "--metadata-url"));
-    if (download_->parsed()) {
+    if (download_.given()) {
       WHET_RETURN_IF_ERROR(Needs(target_url_, "--target-base-url"));
       WHET_RETURN_IF_ERROR(Needs(target_folder_, "--target-dir"));
       if (target_names_.empty()) return Error(Code::kInvalidArgument, "--target-name is missing");
@@ -132,7 +127,7 @@ class TufCommand final : public Command {
     options.targets_url = target_url_;
     fleet::Client client(options, store, *fetcher);
     WHET_RETURN_IF_ERROR(client.Refresh());
-    if (refresh_->parsed()) return Say(console, "up to date");
+    if (refresh_.given()) return Say(console, "up to date");
     for (const std::string& name : target_names_) {
       WHET_ASSIGN_OR_RETURN(const fleet::TargetFile target, client.FindTarget(name));
       // One flat folder: a target's name leads nowhere else.
@@ -217,13 +212,13 @@ class TufCommand final : public Command {
     return {};
   }
 
-  CLI::App* init_ = nullptr;
-  CLI::App* refresh_ = nullptr;
-  CLI::App* download_ = nullptr;
-  CLI::App* create_ = nullptr;
-  CLI::App* delegate_ = nullptr;
-  CLI::App* renew_ = nullptr;
-  CLI::App* show_ = nullptr;
+  Arguments init_;
+  Arguments refresh_;
+  Arguments download_;
+  Arguments create_;
+  Arguments delegate_;
+  Arguments renew_;
+  Arguments show_;
   std::string metadata_folder_;
   std::string metadata_url_;
   std::vector<std::string> target_names_;
