@@ -3,13 +3,12 @@
 
 #include <unistd.h>
 
-#include <nlohmann/json.hpp>
-
 #include "agent/daemon/agent_main.h"
 #include "agent/worker/worker.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::cli {
 namespace {

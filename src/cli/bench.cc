@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "cli/arguments.h"
@@ -11,6 +10,7 @@
 #include "cli/engine.h"
 #include "cli/model_inputs.h"
 #include "cli/profile.h"
+#include "fleet/json/nlohmann.h"
 #include "measure/latency.h"
 #include "measure/peak.h"
 

@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/engine.h"
+#include "fleet/json/nlohmann.h"
 #include "measure/conformance.h"
 
 namespace whet::cli {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <nlohmann/json.hpp>
 
 #include "base/status.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::cli {
 namespace {

@@ -1,7 +1,6 @@
 // whet delta: what turns one Model file into another, made, applied and looked at.
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "base/hex.h"
 #include "cli/arguments.h"
@@ -9,6 +8,7 @@
 #include "cli/console.h"
 #include "fleet/delta/apply/apply_delta.h"
 #include "fleet/delta/make_delta.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::cli {
 namespace {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
 #include "cli/command.h"
@@ -11,6 +10,7 @@
 #include "cli/load_model.h"
 #include "cli/model_inputs.h"
 #include "data/array.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::cli {
 namespace {

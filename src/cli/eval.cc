@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/file.h"
@@ -12,6 +11,7 @@
 #include "cli/engine.h"
 #include "cli/load_model.h"
 #include "cli/model_runner.h"
+#include "fleet/json/nlohmann.h"
 #include "measure/datasets/dataset.h"
 #include "measure/datasets/readers.h"
 #include "measure/evaluation.h"

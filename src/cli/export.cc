@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "cli/arguments.h"
@@ -13,6 +12,7 @@
 #include "export/edgetpu/edgetpu_check.h"
 #include "export/onnx/onnx_export.h"
 #include "export/tflite/tflite_export.h"
+#include "fleet/json/nlohmann.h"
 #include "ir/infer.h"
 #include "ir/pass.h"
 #include "ir/text.h"

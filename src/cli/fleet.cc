@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <thread>
 
 #include "base/file.h"
@@ -11,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/server_client.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/simulate/simulation.h"
 #include "fleet/tuf/names.h"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "cli/arguments.h"
@@ -11,6 +10,7 @@
 #include "cli/load_model.h"
 #include "cli/model_inputs.h"
 #include "data/postprocess.h"
+#include "fleet/json/nlohmann.h"
 #include "ir/metadata.h"
 #include "model_file/model_file.h"
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "cli/arguments.h"
@@ -11,6 +10,7 @@
 #include "cli/load_model.h"
 #include "cli/model_inputs.h"
 #include "compile/compiler.h"
+#include "fleet/json/nlohmann.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
 #include "ir/text.h"

@@ -1,12 +1,11 @@
 // whet key: signing keys, and which of them a repository's roles have.
 
-#include <nlohmann/json.hpp>
-
+#include "fleet/tuf/key.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
-#include "fleet/tuf/key.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/repository.h"
 
 namespace whet::cli {

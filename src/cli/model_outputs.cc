@@ -1,11 +1,11 @@
 #include "cli/model_outputs.h"
 #include "cli/arguments.h"
+#include "fleet/json/nlohmann.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <numeric>
 #include <utility>
 

@@ -1,11 +1,11 @@
 // whet ops: the operators and how other formats spell them.
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "fleet/json/nlohmann.h"
 #include "ir/op_def.h"
 
 namespace whet::cli {

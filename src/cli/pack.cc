@@ -1,7 +1,6 @@
 // whet pack: models, golden samples and budgets to a release folder.
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
 #include "cli/arguments.h"
@@ -10,6 +9,7 @@
 #include "cli/engine.h"
 #include "cli/load_model.h"
 #include "cli/sample_files.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/release/pack.h"
 
 namespace whet::cli {

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 #include <numeric>
 
 #include "base/file.h"
 #include "cli/console.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::cli {
 namespace {

@@ -4,7 +4,6 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "base/hex.h"
@@ -13,6 +12,7 @@
 #include "cli/console.h"
 #include "cli/key_files.h"
 #include "fleet/delta/make_delta.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/release/signing.h"
 #include "fleet/tuf/names.h"
 

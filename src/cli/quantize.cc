@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "cli/arguments.h"
@@ -16,6 +15,7 @@
 #include "cli/quantize_search.h"
 #include "cli/sample_files.h"
 #include "export/onnx/onnx_export.h"
+#include "fleet/json/nlohmann.h"
 #include "measure/latency.h"
 #include "model_file/model_file.h"
 #include "quantize/quantizer.h"

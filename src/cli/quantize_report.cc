@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "cli/console.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::cli {
 namespace {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <thread>
 
@@ -13,6 +12,7 @@
 #include "cli/console.h"
 #include "cli/server_client.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/policy.h"
 #include "fleet/telemetry/report.h"

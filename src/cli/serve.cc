@@ -6,12 +6,12 @@
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/demo.h"
 #include "fleet/server/fleet_server.h"
 #include "fleet/server/schema.h"

@@ -1,9 +1,9 @@
 #include "cli/server_client.h"
 #include "cli/arguments.h"
+#include "fleet/json/nlohmann.h"
 
 #include <algorithm>
 #include <cstdlib>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "fleet/json/json.h"

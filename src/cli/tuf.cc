@@ -2,13 +2,13 @@
 // of repositories.
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
 #include "cli/arguments.h"
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/key_files.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/client.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/repository.h"

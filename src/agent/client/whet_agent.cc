@@ -5,12 +5,12 @@
 #include <exception>
 #include <memory>
 #include <new>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/client/local_request.h"
+#include "fleet/json/nlohmann.h"
 #include "whet/whet_agent.h"
 
 using nlohmann::json;

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "agent/config/conditions.h"
 #include "agent/storage/file_system.h"
 #include "base/hex.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/report.h"
 #include "model_file/sha256.h"
 

@@ -2,12 +2,12 @@
 
 #include <atomic>
 #include <csignal>
-#include <nlohmann/json.hpp>
 
 #include "agent/client/local_request.h"
 #include "agent/config/config.h"
 #include "agent/daemon/daemon.h"
 #include "agent/daemon/promise.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/otlp.h"
 
 namespace whet::agent {

@@ -7,12 +7,12 @@
 
 #include <cstdio>
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "agent/config/conditions.h"
 #include "agent/daemon/promise.h"
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/otlp.h"
 
 namespace whet::agent {

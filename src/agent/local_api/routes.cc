@@ -3,8 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string_view>
+
+#include "fleet/json/nlohmann.h"
 
 namespace whet::agent {
 namespace {

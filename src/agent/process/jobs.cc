@@ -1,8 +1,9 @@
 #include "agent/process/jobs.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <utility>
+
+#include "fleet/json/nlohmann.h"
 
 namespace whet::agent {
 

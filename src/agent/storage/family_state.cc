@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
-#include <nlohmann/json.hpp>
+
+#include "fleet/json/nlohmann.h"
 
 namespace whet::agent {
 namespace {

@@ -1,9 +1,9 @@
 // The part of SignedRepository that knows deltas.
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "agent/worker/signed_repository.h"
 #include "fleet/delta/apply/apply_delta.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::agent {
 namespace {}  // namespace

@@ -7,12 +7,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/hex.h"
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/document.h"
 #include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/names.h"

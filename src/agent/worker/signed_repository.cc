@@ -4,11 +4,11 @@
 #include <unistd.h>
 
 #include <ctime>
-#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "agent/storage/file_system.h"
 #include "base/hex.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/document.h"
 #include "fleet/telemetry/report.h"
 #include "model_file/sha256.h"

@@ -1,7 +1,8 @@
 #include "fleet/json/json.h"
 
-#include <nlohmann/json.hpp>
 #include <set>
+
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 namespace {

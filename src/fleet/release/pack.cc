@@ -3,12 +3,12 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/file.h"
 #include "base/hex.h"
 #include "data/array.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/report.h"
 #include "fleet/tuf/key.h"
 #include "fleet/tuf/store.h"

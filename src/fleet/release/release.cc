@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/report.h"
 
 namespace whet::fleet {

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 namespace {

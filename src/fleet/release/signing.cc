@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "base/hex.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/store.h"
 

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/rollout/json_members.h"
 #include "fleet/telemetry/report.h"

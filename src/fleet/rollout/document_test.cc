@@ -3,8 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/cohort.h"
 
 namespace whet::fleet {

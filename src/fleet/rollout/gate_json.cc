@@ -1,6 +1,6 @@
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/gate.h"
 

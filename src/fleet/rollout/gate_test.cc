@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
+
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 namespace {

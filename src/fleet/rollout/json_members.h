@@ -1,11 +1,11 @@
 // Reads the members of a JSON object from outside and keeps the first error.
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 
 #include "base/status.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 

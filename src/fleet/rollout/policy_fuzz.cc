@@ -1,9 +1,10 @@
 #include <cstddef>
 #include <cstdint>
-#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "fleet/rollout/policy.h"
+
+#include "fleet/json/nlohmann.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace whet::fleet;

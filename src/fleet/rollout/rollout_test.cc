@@ -1,10 +1,9 @@
 #include "fleet/rollout/rollout.h"
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <nlohmann/json.hpp>
 
 namespace whet::fleet {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/context.h"
 #include "fleet/telemetry/otlp.h"
 

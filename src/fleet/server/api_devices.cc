@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/context.h"
 #include "fleet/telemetry/report.h"
 

@@ -1,7 +1,6 @@
 // What is not REST: the repository's and the dashboard's files, events, health and metrics.
 
-#include <nlohmann/json.hpp>
-
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/context.h"
 #include "fleet/server/openapi.h"
 

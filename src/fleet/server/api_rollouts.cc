@@ -2,10 +2,9 @@
 
 #include <sodium.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/utc_time.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/document.h"
 #include "fleet/rollout/policy.h"
 #include "fleet/server/context.h"

@@ -1,9 +1,9 @@
 #include "fleet/server/background.h"
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/gate.h"
 #include "fleet/server/schema.h"
 

@@ -1,8 +1,8 @@
 #include "fleet/server/catalog.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/report.h"
 #include "fleet/tuf/names.h"
 

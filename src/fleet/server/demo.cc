@@ -9,8 +9,8 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/schema.h"
 #include "fleet/server/sql.h"
 #include "fleet/server/tokens.h"

@@ -4,8 +4,8 @@
 #include <sys/stat.h>
 
 #include <chrono>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/background.h"
 #include "fleet/server/context.h"
 #include "fleet/server/mqtt.h"

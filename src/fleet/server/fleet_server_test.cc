@@ -7,10 +7,10 @@
 #include <sys/wait.h>
 
 #include <fstream>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/rollout/document.h"
 #include "fleet/server/context.h"

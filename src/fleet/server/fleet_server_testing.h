@@ -10,12 +10,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "fleet/http/server_testing.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/release/release.h"
 #include "fleet/rollout/document.h"
 #include "fleet/server/database_testing.h"

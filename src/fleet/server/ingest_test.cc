@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <condition_variable>
-#include <nlohmann/json.hpp>
 #include <set>
 #include <thread>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/server/database_testing.h"
 

@@ -1,7 +1,6 @@
 #include "fleet/server/metrics.h"
 
-#include <nlohmann/json.hpp>
-
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/context.h"
 
 namespace whet::fleet {

@@ -6,10 +6,10 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <thread>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/context.h"
 #include "fleet/telemetry/otlp.h"
 #include "fleet/telemetry/report.h"

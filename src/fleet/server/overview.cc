@@ -1,10 +1,10 @@
 #include "fleet/server/overview.h"
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/server/rollout_store.h"
 #include "fleet/server/sums.h"
 

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/cohort.h"
 #include "fleet/server/sums.h"
 

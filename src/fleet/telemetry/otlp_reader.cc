@@ -2,9 +2,9 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
 
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/moments.h"
 #include "fleet/telemetry/otlp.h"
 #include "fleet/telemetry/otlp_names.h"

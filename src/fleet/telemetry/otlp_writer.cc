@@ -1,6 +1,6 @@
 #include <functional>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/telemetry/otlp.h"
 #include "fleet/telemetry/otlp_names.h"
 

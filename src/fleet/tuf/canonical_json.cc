@@ -1,6 +1,6 @@
 #include "fleet/tuf/canonical_json.h"
 
-#include <nlohmann/json.hpp>
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 namespace {

@@ -2,9 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 
 namespace whet::fleet {
 namespace {

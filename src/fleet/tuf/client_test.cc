@@ -4,9 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <nlohmann/json.hpp>
-
 #include "base/utc_time.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/repository_testing.h"
 
 namespace whet::fleet {

@@ -1,6 +1,7 @@
 #include "fleet/tuf/key.h"
 #include "base/hex.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/canonical_json.h"
 
 #include <openssl/evp.h>
@@ -10,7 +11,6 @@
 
 #include <array>
 #include <memory>
-#include <nlohmann/json.hpp>
 
 namespace whet::fleet {
 namespace {

@@ -1,12 +1,12 @@
 #include "fleet/tuf/metadata.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/hex.h"
 #include "base/utc_time.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/names.h"
 

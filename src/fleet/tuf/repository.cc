@@ -1,13 +1,13 @@
 #include "fleet/tuf/repository.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "base/file.h"
 #include "base/hex.h"
 #include "base/utc_time.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/names.h"
 #include "fleet/tuf/repository_edit.h"

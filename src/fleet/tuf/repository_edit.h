@@ -2,12 +2,12 @@
 #pragma once
 
 #include <map>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "base/status.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/metadata.h"
 #include "fleet/tuf/repository.h"
 #include "fleet/tuf/signing_key.h"

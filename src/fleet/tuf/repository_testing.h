@@ -8,12 +8,12 @@
 #include <filesystem>
 #include <map>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/hex.h"
 #include "fleet/http/fetch.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/client.h"
 #include "fleet/tuf/names.h"

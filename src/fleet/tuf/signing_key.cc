@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "base/file.h"
 #include "base/hex.h"
 #include "fleet/json/json.h"
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/canonical_json.h"
 #include "fleet/tuf/key.h"
 

@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/tuf/key.h"
 #include "fleet/tuf/openssl_signatures_testing.h"
 

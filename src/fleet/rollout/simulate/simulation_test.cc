@@ -4,8 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
+#include "fleet/json/nlohmann.h"
 #include "fleet/rollout/simulate/random.h"
 #include "fleet/rollout/simulate/simulated_fleet.h"
 #include "fleet/telemetry/moments.h"
