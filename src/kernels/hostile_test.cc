@@ -3,8 +3,10 @@
 #include <algorithm>
 
 #include "kernels/attention/attention.h"
+#include "kernels/conv/conv.h"
 #include "kernels/convert/convert.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/gemm/gemm.h"
 #include "kernels/move/copy.h"
 #include "kernels/move/gather.h"
 #include "kernels/move/pad.h"
@@ -222,6 +224,43 @@ TEST(HostileParams, StoredWeights) {
       const std::vector<float> scales(4 * 37, 1);
       const uint64_t packed = weight_gemm::Pack(*choice.row, p, {halves, integers, scales, {}}).size();
       EXPECT_GT(RunDamaged(choice, p, {444, 600, packed, 148, 0, 0}), 1);
+    }
+  }
+}
+
+TEST(HostileParams, StoredWeightsOfManyRows) {
+  for (Isa isa : RunnableIsas()) {
+    for (stored::Format format :
+         {stored::Format::kF16, stored::Format::kI8, stored::Format::kU4, stored::Format::kBf16}) {
+      const stored::Form form = {stored::IsHalf(format) ? 50 : 16, format, 0};
+      const std::vector<uint16_t> halves(50 * 37, 1);
+      const std::vector<int16_t> integers(50 * 37, 1);
+      const std::vector<float> scales(4 * 37, 1);
+      const stored::Weights weights = {halves, integers, scales, {}};
+      Choice choice;
+      gemm::Params product;
+      product.m = 20;
+      product.n = product.ldc = 37;
+      product.k = product.lda = 50;
+      product.b_form = gemm::BForm::kStored;
+      product.stored = form;
+      ASSERT_TRUE(gemm::Choose(isa, &product, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, product,
+                           {20 * 37 * 4, 20 * 50 * 4, gemm::PackStored(*choice.row, product, weights).size(),
+                            148, 0, 0}),
+                1);
+      conv::Params p;
+      p.in_h = p.out_h = 4;
+      p.in_w = p.out_w = 5;
+      p.cin = p.in_stride = 50;
+      p.cout = p.out_stride = 37;
+      p.is_stored = 1;
+      p.stored = form;
+      ASSERT_TRUE(conv::Choose(isa, &p, &choice).ok());
+      EXPECT_GT(
+          RunDamaged(choice, p,
+                     {20 * 37 * 4, 20 * 50 * 4, conv::PackStored(*choice.row, p, weights).size(), 148, 0, 0}),
+          1);
     }
   }
 }

@@ -32,7 +32,10 @@ enum class Scope : uint8_t {
 
 bool Foldable(const Node& node, Scope scope) {
   if (node.op().reference == nullptr || node.op().nondeterministic || !node.subgraphs.empty()) return false;
-  if (node.Is("DequantizeLinear") && (scope != Scope::kAll || StaysStored(node))) return false;
+  if (node.Is("DequantizeLinear")) {
+    if (scope != Scope::kAll) return false;
+    if (StaysStored(node) && !WouldTakeScale(node)) return false;
+  }
   if (scope == Scope::kAllButWeights && node.Is("Cast") && IsFloat(node.input(0)->type.dtype)) return false;
   if (AsksForShapeOnly(node)) return true;
   uint64_t input_bytes = 0;

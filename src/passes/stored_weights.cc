@@ -1,20 +1,69 @@
 #include "passes/stored_weights.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "kernels/weight_gemm/weight_gemm.h"
 #include "passes/match.h"
 
 namespace whet {
+namespace {
 
-bool HasFewRows(int64_t rows, int64_t k, int64_t n) {
-  constexpr int64_t kFewWeights = 1 << 12;
-  return rows <= kernels::weight_gemm::kMostRows && k * n >= kFewWeights;
+bool IsStoredType(DType type) {
+  return type == DType::kI8 || type == DType::kU8 || type == DType::kI4 || type == DType::kU4;
 }
 
-std::optional<StoredWeights> StoredWeightsOf(const Node& matmul) {
-  if (!matmul.Is("MatMul") || matmul.attributes.Int("transpose_a") != 0) return std::nullopt;
-  const Value *x = matmul.input(0), *w = matmul.input(1);
+// The matrix that a node multiplies by; false if it is no product that kernels take so.
+bool ReadMatrix(const Node& node, StoredWeights* stored) {
+  const Shape weights = node.input(1)->type.ToShape(), left = node.input(0)->type.ToShape();
+  if (weights.elements() == 0 || left.elements() == 0) return false;
+  if (node.Is("MatMul")) {
+    if (node.attributes.Int("transpose_a") != 0 || weights.rank() != 2 || left.rank() < 1) return false;
+    stored->transposed = node.attributes.Int("transpose_b") != 0;
+    stored->k = stored->channels = weights[stored->transposed ? 1 : 0];
+    stored->n = weights[stored->transposed ? 0 : 1];
+    stored->rows = left.elements() / stored->k;
+    stored->use = UseOfStored(stored->rows, stored->k, stored->n);
+    return true;
+  }
+  const Value* y = node.output();
+  if (!node.Is("Conv") || !y->type.IsStatic() || weights.rank() < 3 || weights.rank() > 4) return false;
+  if (node.attributes.Int("group", 1) != 1) return false;
+  if (node.attributes.Has("auto_pad") && node.attributes.String("auto_pad") != "NOTSET") return false;
+  stored->transposed = true;
+  stored->n = weights[0];
+  stored->k = weights.elements() / stored->n;
+  stored->channels = weights.back();
+  stored->rows = y->type.ToShape().elements() / stored->n;
+  stored->use = UseOfStored(stored->rows, stored->k, stored->n);
+  if (stored->use == StoredUse::kInRegisters && !IsPointwise(node)) stored->use = StoredUse::kNot;
+  return stored->rows > 0;
+}
+
+}  // namespace
+
+StoredUse UseOfStored(int64_t rows, int64_t k, int64_t n) {
+  // Fewer weights are not worth it.
+  constexpr int64_t kFewWeights = 1 << 12;
+  if (k * n < kFewWeights) return StoredUse::kNot;
+  if (rows <= kernels::weight_gemm::kMostRows) return StoredUse::kInRegisters;
+  // To make floats of a weight takes about as long as five rows' products with it. With fewer rows than these
+  // that is more than a few per cent, unless there are so many weights that floats would come from memory.
+  constexpr int64_t kManyRows = 48, kManyWeights = 1 << 22;
+  return rows >= kManyRows || k * n >= kManyWeights ? StoredUse::kByBlocks : StoredUse::kNot;
+}
+
+int64_t StoredWeights::ScaleIndex(int64_t g, int64_t column) const {
+  if (single) return 0;
+  const int64_t of_tap = (channels + block - 1) / block, taps = k / channels;
+  const int64_t first = g * group;  // k
+  const int64_t row = group == k ? 0 : first / channels * of_tap + first % channels / block;
+  return transposed ? column * (group == k ? 1 : taps * of_tap) + row : row * n + column;
+}
+
+std::optional<StoredWeights> StoredWeightsOf(const Node& node) {
+  if (!node.Is("MatMul") && !node.Is("Conv")) return std::nullopt;
+  const Value *x = node.input(0), *w = node.input(1);
   if (x == nullptr || w == nullptr || x->type.dtype != DType::kF32 || !x->type.IsStatic())
     return std::nullopt;
   const Node* dequantize = ProducerIs(w, "DequantizeLinear");
@@ -22,30 +71,28 @@ std::optional<StoredWeights> StoredWeightsOf(const Node& matmul) {
   for (const Value* input : dequantize->inputs()) {
     if (input != nullptr && !input->IsConstant()) return std::nullopt;
   }
-  const DType type = dequantize->input(0)->type.dtype;
-  if (type != DType::kI8 && type != DType::kU8 && type != DType::kI4 && type != DType::kU4)
-    return std::nullopt;
-  const Shape weights = w->type.ToShape(), left = x->type.ToShape();
-  if (weights.rank() != 2 || left.rank() < 1 || weights.elements() == 0 || left.elements() == 0)
-    return std::nullopt;
-
+  if (!IsStoredType(dequantize->input(0)->type.dtype)) return std::nullopt;
   StoredWeights stored{};
   stored.dequantize = dequantize;
-  stored.transposed = matmul.attributes.Int("transpose_b") != 0;
-  stored.k = weights[stored.transposed ? 1 : 0];
-  stored.n = weights[stored.transposed ? 0 : 1];
-  stored.rows = left.elements() / stored.k;
-  if (!HasFewRows(stored.rows, stored.k, stored.n)) return std::nullopt;
+  if (!ReadMatrix(node, &stored) || stored.use == StoredUse::kNot) return std::nullopt;
+
   stored.single = dequantize->input(1)->type.ToShape().elements() == 1;
+  const int rank = w->type.rank();
   int64_t axis = dequantize->attributes.Int("axis", 1);
-  if (axis < 0) axis += 2;
-  const int64_t k_axis = stored.transposed ? 1 : 0;
-  stored.group = stored.k;
+  if (axis < 0) axis += rank;
+  const int64_t k_axis = stored.transposed ? rank - 1 : 0, column_axis = stored.transposed ? 0 : 1;
+  stored.group = stored.block = stored.k;
   if (const int64_t block = dequantize->attributes.Int("block_size"); block > 0) {
-    if (axis != k_axis || (block % 2 != 0 && block < stored.k)) return std::nullopt;
-    stored.group = std::min(block, stored.k);
+    if (axis != k_axis) return std::nullopt;
     stored.single = false;
-  } else if (!stored.single && axis == k_axis) {
+    stored.block = std::min(block, stored.channels);
+    stored.group = stored.channels % stored.block == 0 || stored.channels == stored.k
+                       ? stored.block
+                       : std::gcd(stored.block, stored.channels);
+    constexpr int64_t kShortest = 8;
+    const bool whole = stored.group == stored.k;
+    if (!whole && (stored.group % 2 != 0 || stored.group < kShortest)) return std::nullopt;
+  } else if (!stored.single && axis != column_axis) {
     return std::nullopt;
   }
   return stored;
@@ -58,6 +105,29 @@ bool StaysStored(const Node& dequantize) {
   return std::ranges::all_of(real->uses(), [&](const Use& use) {
     return use.input == 1 && use.node->graph() == real->graph() && StoredWeightsOf(*use.node).has_value();
   });
+}
+
+bool WouldTakeScale(const Node& dequantize) {
+  return std::ranges::any_of(dequantize.output()->uses(), [](const Use& use) {
+    const Value* y = use.node->output();
+    if (y->uses().size() != 1) return false;
+    const Node& reader = *y->uses().front().node;
+    if (reader.Is("BatchNormalization")) return true;
+    // After a product it is often one of activations, whose weights are better left as they are.
+    if (!use.node->Is("Conv") || (!reader.Is("Mul") && !reader.Is("Div"))) return false;
+    return std::ranges::any_of(reader.inputs(), [](const Value* v) { return v->IsConstant(); });
+  });
+}
+
+bool IsPointwise(const Node& conv) {
+  const Shape weights = conv.input(1)->type.ToShape();
+  for (int d = 1; d + 1 < weights.rank(); ++d) {
+    if (weights[d] != 1) return false;
+  }
+  const auto all = [&](const char* name, int64_t value) {
+    return std::ranges::all_of(conv.attributes.Ints(name), [&](int64_t x) { return x == value; });
+  };
+  return all("strides", 1) && all("pads", 0);
 }
 
 }  // namespace whet

@@ -1,5 +1,5 @@
-// Products with few rows by constant weights that kernels read as they are stored: what bounds them is the
-// bytes of the weights.
+// Products and convolutions by constant weights that kernels read as they are stored, so that a Plan takes no
+// more memory than the model does.
 #pragma once
 
 #include <cstdint>
@@ -9,25 +9,44 @@
 
 namespace whet {
 
-// The weights of a MatMul, as DequantizeLinear has them.
+enum class StoredUse : uint8_t {
+  kNot,          // as floats it is faster
+  kInRegisters,  // few rows: what bounds them is the bytes of the weights
+  kByBlocks,     // blocks of weights become floats in a cache, for many rows
+};
+
+// Of a product of so many rows by k x n weights.
+StoredUse UseOfStored(int64_t rows, int64_t k, int64_t n);
+
+// The weights of a MatMul, or of a Conv without groups: the matrix of k = height x width x channels rows and
+// n output channels, as DequantizeLinear has them.
 struct StoredWeights {
   const Node* dequantize;
-  int64_t rows;     // of the left matrix
+  StoredUse use;
+  int64_t rows;     // of the left matrix, or output pixels
   int64_t k, n;     // of the weights
   bool transposed;  // the integers are n x k
   int64_t group;    // k that share a scale
-  bool single;      // one scale for all
+  // Where scale and zero point of a group and column lie.
+  int64_t ScaleIndex(int64_t g, int64_t column) const;
+
+  bool single;       // one scale for all
+  int64_t channels;  // successive k that blocks divide: all, or those of a convolution's tap
+  int64_t block;     // as the model has them; `group` is smaller where one would reach into the next tap
 };
 
-// Products of fewer weights are not worth it, of more rows are faster with weights that are floats
-// beforehand.
-bool HasFewRows(int64_t rows, int64_t k, int64_t n);
-
-// Of a MatMul whose right operand is dequantized from constants: i8, u8, i4 or u4, with scales by column, by
-// group of successive k, or one for all. Nothing if kernels do not take them so.
-std::optional<StoredWeights> StoredWeightsOf(const Node& matmul);
+// Of a MatMul or Conv whose weights are dequantized from constants: i8, u8, i4 or u4, with scales by column,
+// by block of successive k, or one for all. Nothing if kernels do not take them so.
+std::optional<StoredWeights> StoredWeightsOf(const Node& node);
 
 // Whether all readers of a DequantizeLinear take its integers so; it then has nothing to do.
 bool StaysStored(const Node& dequantize);
+
+// Whether a reader's result is only normalized or scaled by constants, which weights that are floats can take
+// in.
+bool WouldTakeScale(const Node& dequantize);
+
+// Of a Conv: each output pixel is made of the input pixel at the same place.
+bool IsPointwise(const Node& conv);
 
 }  // namespace whet

@@ -3,6 +3,7 @@
 #include "compile/lower/conv_geometry.h"
 #include "compile/lower/epilogue.h"
 #include "compile/lower/lower.h"
+#include "compile/lower/stored_weights.h"
 #include "ir/op_def.h"
 #include "kernels/conv_transpose/conv_transpose.h"
 #include "kernels/depthwise/depthwise.h"
@@ -27,12 +28,28 @@ void SetTensors(const Lowering& lowering, TensorId in, TensorId out, const Epilo
   params->epilogue = operands.epilogue;
 }
 
+// Weights that stay as they are stored, if they do.
+std::optional<StoredMatrix> StoredWeightsFor(const Node& node, const ConvGeometry& g) {
+  const Value* w = node.input(1);
+  if (!w->IsConstant()) return StoredIntegersOf(node);
+  if (g.groups != 1) return std::nullopt;
+  auto halves = StoredHalvesOf(WeightsOf(node), g.batch * g.out_h * g.out_w,
+                               g.kernel[0] * g.kernel[1] * g.cin, g.cout, true);
+  if (halves && halves->use == StoredUse::kInRegisters && !IsPointwise(node)) return std::nullopt;
+  return halves;
+}
+
 }  // namespace
 
 Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   ConvGeometry g;
   EpilogueOperands operands;
-  if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
+  if (!ReadGeometry(node, &g)) return false;
+  const std::optional<StoredMatrix> stored = StoredWeightsFor(node, g);
+  if (!stored && !node.input(1)->IsConstant()) return false;
+  if (stored && stored->use == StoredUse::kInRegisters)
+    return AddStoredProduct(node, g.batch * g.out_h * g.out_w, *stored, lowering);
+  if (!ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
   const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());
   kernels::Choice choice{};
@@ -58,12 +75,21 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
   params.cin = g.cin / g.groups;
   params.cout = g.cout / g.groups;
   SetTensors(lowering, in, out, operands, &params);
+  if (stored) {
+    params.is_stored = 1;
+    params.stored = stored->form;
+  }
   if (!kernels::conv::Choose(lowering.isa(), &params, &choice).ok()) return false;
-  const TensorId weights =
-      lowering.Weights(DType::kF32, Shape{kernels::conv::PackedSize(*choice.row, params)}, &packed);
-  const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
-                            params.cin, 1};
-  kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
+  TensorId weights = kNoTensor;
+  if (stored) {
+    const std::vector<uint8_t> panels = kernels::conv::PackStored(*choice.row, params, stored->weights());
+    weights = lowering.WeightsOf<uint8_t>(DType::kU8, panels);
+  } else {
+    weights = lowering.Weights(DType::kF32, Shape{kernels::conv::PackedSize(*choice.row, params)}, &packed);
+    const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
+                              params.cin, 1};
+    kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
+  }
   lowering.AddKernel(node, choice, params,
                      {out, in, weights, operands.bias, operands.residual, operands.slope},
                      node.op().macs(node));
@@ -73,7 +99,10 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
 Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering) {
   ConvGeometry g;
   EpilogueOperands operands;
-  if (!ReadGeometry(node, &g) || !ReadEpilogue(node, 2, g.cout, lowering, &operands)) return false;
+  if (!ReadGeometry(node, &g) || !node.input(1)->IsConstant() ||
+      !ReadEpilogue(node, 2, g.cout, lowering, &operands)) {
+    return false;
+  }
   const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());
   kernels::conv_transpose::Params params;

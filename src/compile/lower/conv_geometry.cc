@@ -5,7 +5,6 @@ namespace whet {
 bool ReadConvGeometry(const Node& node, const Value* w, ConvGeometry* geometry) {
   const Value* x = node.input(0);
   const Value* y = node.output();
-  if (!w->IsConstant()) return false;
   const int spatial = x->type.rank() - 2;
   if (spatial < 1 || spatial > 2) return false;
   if (node.attributes.Has("auto_pad") && node.attributes.String("auto_pad") != "NOTSET") return false;

@@ -16,8 +16,8 @@ struct ConvGeometry {
   int64_t pad[2] = {0, 0};  // at the top and left
 };
 
-// False if the kernels have no such case: weights that are not constant, more than two spatial dimensions,
-// padding that is not known yet, nothing to do.
+// False if the kernels have no such case: more than two spatial dimensions, padding that is not known yet,
+// nothing to do.
 bool ReadConvGeometry(const Node& node, const Value* weights, ConvGeometry* geometry);
 
 template <typename Params>

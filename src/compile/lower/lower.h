@@ -11,9 +11,6 @@ Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedConv(const Node& node, Lowering& lowering);
 Result<bool> LowerQuantizedMatMul(const Node& node, Lowering& lowering);
 Result<bool> LowerMatMul(const Node& node, Lowering& lowering);
-// MatMul with weights that kernels read as they are stored: integers, or what 16-bit floats hold exactly.
-Result<bool> LowerStoredIntegers(const Node& node, Lowering& lowering);
-Result<bool> LowerStoredHalves(const Node& node, int64_t rows, int64_t k, int64_t n, Lowering& lowering);
 Result<bool> LowerElementwise(const Node& node, Lowering& lowering);
 Result<bool> LowerPool(const Node& node, Lowering& lowering);
 Result<bool> LowerGlobalPool(const Node& node, Lowering& lowering);

@@ -2,6 +2,7 @@
 
 #include "compile/lower/epilogue.h"
 #include "compile/lower/lower.h"
+#include "compile/lower/stored_weights.h"
 #include "ir/op_def.h"
 #include "kernels/gemm/gemm.h"
 
@@ -58,14 +59,20 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   const Value* a = node.input(0);
   const Value* b = node.input(1);
   const Value* y = node.output();
-  WHET_ASSIGN_OR_RETURN(const bool stored, LowerStoredIntegers(node, lowering));
-  if (stored) return true;
   if (a->type.dtype != DType::kF32 || b->type.dtype != DType::kF32) return false;
   if (node.attributes.Int("transpose_a") != 0) return false;
   Shape a_shape = a->type.ToShape();
   Shape b_shape = b->type.ToShape();
   Shape y_shape = y->type.ToShape();
   if (a_shape.elements() == 0 || b_shape.elements() == 0) return false;
+  if (const auto stored = StoredIntegersOf(node)) {
+    WHET_ASSIGN_OR_RETURN(const bool added,
+                          AddStoredProduct(node, a_shape.elements() / stored->k, *stored, lowering));
+    // Nothing has computed the weights as floats.
+    if (!added)
+      return Error(Code::kInternal, "a product's activation is unknown to the kernels").At(node.name());
+    return true;
+  }
   // Vectors are matrices with one row or column.
   if (b_shape.rank() < 2) return false;
   if (a_shape.rank() < 2) {
@@ -80,9 +87,11 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   params.n = y_shape.back();
   const bool one_b = b_shape.elements() == params.k * params.n;
   if (one_b && b->IsConstant()) {
-    WHET_ASSIGN_OR_RETURN(const bool halves, LowerStoredHalves(node, a_shape.elements() / params.k, params.k,
-                                                               params.n, lowering));
-    if (halves) return true;
+    const int64_t rows = a_shape.elements() / params.k;
+    if (const auto halves =
+            StoredHalvesOf(b->constant()->view().as<float>(), rows, params.k, params.n, transpose_b)) {
+      return AddStoredProduct(node, rows, *halves, lowering);
+    }
   }
   EpilogueOperands operands;
   if (!ReadEpilogue(node, 2, params.n, lowering, &operands)) return false;

@@ -23,11 +23,19 @@ bool KernelRowsAreContiguous(const Params& p) {
   return p.dilation_w == 1 && p.groups == 1 && p.in_stride == p.cin;
 }
 
+// The products of a sum.
+int64_t DepthOf(const Params& p) { return p.kernel_h * p.kernel_w * p.cin; }
+
 const char* Check(const Params& p) {
   if (const char* problem = CheckGeometry(p)) return problem;
   if (static_cast<uint32_t>(p.segments) > 1) return "conv: unknown kind of segments";
   if (p.segments == Segments::kKernelRows && !KernelRowsAreContiguous(p)) {
     return "conv: kernel rows are not contiguous";
+  }
+  if (p.is_stored > 1) return "conv: unknown form of weights";
+  if (p.is_stored != 0) {
+    if (p.groups != 1) return "conv: stored weights are for convolutions without groups";
+    return stored::CheckForm(p.stored, DepthOf(p));
   }
   return nullptr;
 }
@@ -54,11 +62,10 @@ const char* Validate(const Claim& claim) {
   if (!FloatsFit(out_pixels, p.groups, p.cout, p.out_stride, bytes[0]))
     return "conv: the output is too small";
   if (!FloatsFit(in_pixels, p.groups, p.cin, p.in_stride, bytes[1])) return "conv: the input is too small";
-  const int64_t weights[] = {p.groups, RoundUp(p.cout, kLanes), p.kernel_h, p.kernel_w, p.cin};
-  const std::optional<int64_t> weight_count = Product(weights);
-  if (!weight_count || static_cast<uint64_t>(*weight_count) > bytes[2] / sizeof(float)) {
-    return "conv: the weights are too small";
-  }
+  const int64_t floats[] = {p.groups, RoundUp(p.cout, kLanes), DepthOf(p), int64_t{sizeof(float)}};
+  const std::optional<int64_t> weights =
+      p.is_stored != 0 ? stored::PackedBytes(p.stored, DepthOf(p), p.cout, kTileN) : Product(floats);
+  if (!weights || static_cast<uint64_t>(*weights) > bytes[2]) return "conv: the weights are too small";
   if (bytes[3] != 0 && !FloatsFit(1, p.groups, p.cout, 0, bytes[3])) return "conv: the bias is too small";
   if (bytes[4] != 0 && !FloatsFit(out_pixels, p.groups, p.cout, p.residual_stride, bytes[4])) {
     return "conv: the residual is too small";
@@ -94,8 +101,12 @@ ScratchLayout LayOutScratch(const Params& p) {
   layout.list = 0;
   layout.zeros = layout.segments * p.m_tile * int64_t{sizeof(float*)};
   layout.copies = layout.zeros + layout.length * int64_t{sizeof(float)};
-  layout.bytes =
-      layout.copies + (rows ? layout.segments * p.m_tile * layout.length * int64_t{sizeof(float)} : 0);
+  layout.panels = RoundUp(
+      layout.copies + (rows ? layout.segments * p.m_tile * layout.length * int64_t{sizeof(float)} : 0),
+      kAlignment);
+  constexpr int64_t kMostLanes = 16;
+  const int64_t block = RoundUp(std::min(p.cout, p.n_block), kMostLanes) * DepthOf(p);
+  layout.bytes = layout.panels + (p.is_stored != 0 ? block * int64_t{sizeof(float)} : 0);
   return layout;
 }
 
@@ -108,12 +119,13 @@ void AppendRows(std::vector<const Row*>* rows) {
 Status Choose(const TileRow& row, Params* p, Choice* choice) {
   p->m_block = p->n_block = 1;
   p->segments = Segments::kTaps;
-  p->unused = 0;
   if (const char* problem = Check(*p)) return Error(Code::kInvalidArgument, "%s", problem);
 
-  const int64_t k = p->kernel_h * p->kernel_w * p->cin;
-  const Blocking blocking =
-      ChooseBlocking(p->groups, p->batch * p->out_h * p->out_w, p->cout, k, row.tile_m, row.tile_n);
+  const int64_t k = DepthOf(*p);
+  if (p->is_stored != 0 && !stored::PackedBytes(p->stored, k, p->cout, row.tile_n))
+    return Error(Code::kLimitExceeded, "conv: the weights are too large for 64 bits");
+  const Blocking blocking = ChooseBlocking(p->groups, p->batch * p->out_h * p->out_w, p->cout, k, row.tile_m,
+                                           row.tile_n, p->is_stored != 0);
   p->m_tile = blocking.m_tile;
   p->m_block = blocking.m_block;
   p->n_block = blocking.n_block;
@@ -137,12 +149,12 @@ Status Choose(Isa isa, Params* params, Choice* choice) {
 }
 
 int64_t PackedSize(const Row& row, const Params& p) {
-  return p.groups * PackedPanelsSize(Find(row).lanes, p.kernel_h * p.kernel_w * p.cin, p.cout);
+  return p.groups * PackedPanelsSize(Find(row).lanes, DepthOf(p), p.cout);
 }
 
 void Pack(const Row& row, const Params& p, const float* weights, const int64_t (&steps)[4], float* packed) {
   const TileRow& tile = Find(row);
-  const int64_t k = p.kernel_h * p.kernel_w * p.cin;
+  const int64_t k = DepthOf(p);
   std::vector<float> matrix(static_cast<size_t>(k * p.cout));  // [k][cout]
   for (int64_t g = 0; g < p.groups; ++g) {
     float* to = matrix.data();
@@ -157,6 +169,10 @@ void Pack(const Row& row, const Params& p, const float* weights, const int64_t (
     PackPanels(tile.tile_n, tile.lanes, k, p.cout, matrix.data(), p.cout, 1, packed);
     packed += PackedPanelsSize(tile.lanes, k, p.cout);
   }
+}
+
+std::vector<uint8_t> PackStored(const Row& row, const Params& p, const stored::Weights& weights) {
+  return stored::Pack(p.stored, DepthOf(p), p.cout, Find(row).tile_n, weights);
 }
 
 }  // namespace conv

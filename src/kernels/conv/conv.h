@@ -5,8 +5,12 @@
 // kernel tap (or kernel row) a pointer says where its input pixel lies, or a row of zeros where the tap is in
 // the padding.
 //
+// Weights of a convolution without groups may stay as they are stored (stored/stored.h): a matrix of k =
+// kernel_h kernel_w cin rows; their blocks become floats each time they are used.
+//
 // Work units: (group, block of output channels, block of output pixels), pixels fastest. Scratch: the
-// pointers, the zeros, and copies of pixels that lie partly in the padding.
+// pointers, the zeros, copies of pixels that lie partly in the padding, and a block of weights that were
+// stored.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +21,7 @@
 #include "kernels/conv/geometry.h"
 #include "kernels/epilogue/epilogue.h"
 #include "kernels/kernel.h"
+#include "kernels/stored/stored.h"
 
 namespace whet::kernels::conv {
 
@@ -31,7 +36,8 @@ enum class Segments : uint32_t {
 struct Params : Geometry {
   int64_t residual_stride = 0;
   Segments segments = Segments::kTaps;  // filled by Choose
-  uint32_t unused = 0;
+  uint32_t is_stored = 0;               // the weights are packed by PackStored
+  stored::Form stored;
   Epilogue epilogue;
 };
 
@@ -56,6 +62,7 @@ struct ScratchLayout {
   int64_t list;    // pointers [segment][m_tile]
   int64_t zeros;   // one segment
   int64_t copies;  // with kKernelRows: [m_tile][segment], each a segment
+  int64_t panels;  // of stored weights: floats of a block
   int64_t bytes;
 };
 // The sizes in `p` are checked.
@@ -68,5 +75,7 @@ int64_t PackedSize(const Row& row, const Params& params);
 // groups.
 void Pack(const Row& row, const Params& params, const float* weights, const int64_t (&steps)[4],
           float* packed);
+// Those of a Params with is_stored, as the matrix [y][x][i] x [o].
+std::vector<uint8_t> PackStored(const Row& row, const Params& params, const stored::Weights& weights);
 
 }  // namespace whet::kernels::conv

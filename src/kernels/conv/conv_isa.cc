@@ -3,6 +3,7 @@
 #include "kernels/conv/taps.h"
 #include "kernels/gemm/tile.h"
 #include "kernels/gemm/tile_shapes.h"
+#include "kernels/stored/decode.h"
 
 namespace whet::kernels::WHET_ISA {
 namespace {
@@ -72,6 +73,9 @@ void Run(const Args& args, int64_t begin, int64_t end) {
   const int64_t pixels = p.batch * p.out_h * p.out_w;
   const int64_t m_blocks = (pixels + p.m_block - 1) / p.m_block;
   const int64_t n_blocks = (p.cout + p.n_block - 1) / p.n_block;
+  const int64_t stored_panel = p.is_stored != 0 ? stored::LayOutPanel(p.stored, k, kTileN).bytes : 0;
+  auto* decoded = reinterpret_cast<float*>(scratch_bytes + layout.panels);
+  int64_t decoded_unit = -1;  // block of channels that is in scratch
   const int64_t group_weights = (p.cout + kLanes - 1) / kLanes * kLanes * k;
   TileArgs tile;
   tile.a = scratch.list;
@@ -89,6 +93,15 @@ void Run(const Args& args, int64_t begin, int64_t end) {
     const int64_t m1 = m0 + p.m_block < pixels ? m0 + p.m_block : pixels;
     const float* group_input = input + group * p.cin;
     const float* panels = weights + group * group_weights + n0 * k;
+    if (p.is_stored != 0) {
+      static_assert(kTileN == 2 * kLanes, "stored weights lie in panels of two vectors");
+      if (decoded_unit != unit / m_blocks) {
+        decoded_unit = unit / m_blocks;
+        const auto* stored_panels = static_cast<const uint8_t*>(args.operands[2]);
+        DecodePanels(p.stored, k, n1 - n0, stored_panels + n0 / kTileN * stored_panel, decoded);
+      }
+      panels = decoded;
+    }
     for (int64_t i = m0; i < m1; i += p.m_tile) {
       const int64_t count = m1 - i < p.m_tile ? m1 - i : p.m_tile;
       if (pointwise) {

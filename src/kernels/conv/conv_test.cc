@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/epilogue/epilogue_testing.h"
+#include "kernels/stored/stored_testing.h"
 #include "kernels/testing.h"
 
 namespace whet::kernels::conv {
@@ -44,7 +45,8 @@ void Check(const TileRow& row, Params p, bool with_bias = true) {
   SCOPED_TRACE(std::string(row.base.name) + " input " + std::to_string(p.in_h) + "x" +
                std::to_string(p.in_w) + "x" + std::to_string(p.cin) + " to " + std::to_string(p.cout) +
                " kernel " + std::to_string(p.kernel_h) + "x" + std::to_string(p.kernel_w) + " stride " +
-               std::to_string(p.stride_w) + " groups " + std::to_string(p.groups) + " activation " +
+               std::to_string(p.stride_w) + " groups " + std::to_string(p.groups) + " stored " +
+               std::to_string(p.is_stored) + " " + stored::ToString(p.stored) + " activation " +
                std::to_string(static_cast<int>(p.epilogue.activation)));
   std::mt19937 random(7);
   const int64_t out_pixels = p.batch * p.out_h * p.out_w;
@@ -60,16 +62,28 @@ void Check(const TileRow& row, Params p, bool with_bias = true) {
 
   Choice choice{};
   ASSERT_TRUE(Choose(row, &p, &choice).ok());
-  Floats packed(PackedSize(row.base, p));
   const int64_t taps = p.kernel_h * p.kernel_w;
   // As ONNX has them: [output][input][y][x].
   const int64_t steps[4] = {taps * p.cin, p.kernel_w, 1, taps};
-  Pack(row.base, p, weights.data(), steps, packed.data());
+  Floats packed(p.is_stored != 0 ? 0 : PackedSize(row.base, p));
+  std::vector<uint8_t> made;
+  if (p.is_stored != 0) {
+    const stored::TestMatrix matrix(p.stored, taps * p.cin, p.cout, random);
+    for (int64_t at = 0; at < taps * p.cin * p.cout; ++at) {
+      const int64_t o = at % p.cout, i = at / p.cout % p.cin, tap = at / p.cout / p.cin;
+      weights[o * steps[0] + i * steps[3] + tap] = matrix.values[static_cast<size_t>(at)];
+    }
+    made = PackStored(row.base, p, matrix.weights());
+  } else {
+    Pack(row.base, p, weights.data(), steps, packed.data());
+  }
+  GuardedBuffer<uint8_t> as_stored(static_cast<int64_t>(made.size()));
+  std::copy(made.begin(), made.end(), as_stored.data());
   ASSERT_TRUE(packed.GuardsIntact());
   const Operand absent{nullptr, 0};
   const std::vector<Operand> operands = {ToOperand(output),
                                          ToOperand(input),
-                                         ToOperand(packed),
+                                         p.is_stored != 0 ? ToOperand(as_stored) : ToOperand(packed),
                                          with_bias ? ToOperand(bias) : absent,
                                          with_residual ? ToOperand(residual) : absent,
                                          ToOperand(slope)};
@@ -176,6 +190,33 @@ TEST_P(ConvTest, Blocks) {
   Check(*GetParam(), Problem(1, 14, 14, 64, 200, 3, 3, 1, 1));
   Check(*GetParam(), Problem(1, 7, 7, 512, 70, 3, 3, 1, 1));
   Check(*GetParam(), Problem(1, 40, 40, 3, 32, 3, 3, 2, 1));
+}
+
+TEST_P(ConvTest, StoredWeights) {
+  const auto check = [&](Params p) {
+    p.is_stored = 1;
+    for (const stored::Form& form : stored::FormsToTest(p.kernel_h * p.kernel_w * p.cin)) {
+      p.stored = form;
+      Check(*GetParam(), p);
+    }
+  };
+  check(Problem(2, 7, 9, 3, 17, 3, 3, 2, 1));
+  check(Problem(1, 6, 5, 40, 33, 3, 3, 1, 1));
+  check(Problem(1, 5, 5, 7, 70, 1, 1));
+  check(Problem(1, 30, 30, 36, 70, 1, 1));  // several units
+  check(Problem(1, 1, 40, 5, 9, 1, 3, 1, 1));
+}
+
+TEST_P(ConvTest, RefusesWhatIsNotStored) {
+  Params p = Problem(1, 6, 7, 4, 6, 3, 3, 1, 1, 1, 3);
+  p.is_stored = 1;
+  p.stored = {36, stored::Format::kI8, 0};
+  Choice choice{};
+  EXPECT_FALSE(Choose(*GetParam(), &p, &choice).ok());  // groups of channels
+  p = Problem(1, 6, 7, 4, 6, 3, 3, 1, 1);
+  p.is_stored = 1;
+  p.stored = {37, stored::Format::kI8, 0};
+  EXPECT_FALSE(Choose(*GetParam(), &p, &choice).ok());
 }
 
 TEST_P(ConvTest, Epilogues) {

@@ -27,7 +27,12 @@ const char* Check(const Params& p) {
   if (p.m_block < 1 || p.m_block > kLimit || p.n_block < 1 || p.n_block > 2 * kLimit) {
     return "gemm: a block size is out of range";
   }
-  if (static_cast<uint32_t>(p.b_form) > 2 || p.pack_b > 1) return "gemm: unknown form of B";
+  if (static_cast<uint32_t>(p.b_form) > 3 || p.pack_b > 1) return "gemm: unknown form of B";
+  if (p.b_form == BForm::kStored) {
+    if (p.pack_b == 0) return "gemm: a stored B must be packed";
+    if (p.batch[0] != 1 || p.batch[1] != 1 || p.batch[2] != 1) return "gemm: a stored B is for one product";
+    return stored::CheckForm(p.stored, p.k);
+  }
   if (p.b_form == BForm::kTransposed && p.pack_b == 0) return "gemm: a transposed B must be packed";
   if (p.b_form == BForm::kPacked && p.pack_b != 0) return "gemm: B is packed twice";
   return nullptr;
@@ -69,11 +74,17 @@ const char* Validate(const Claim& claim) {
   if (!MatricesFit(p, p.m, p.n, p.ldc, p.c_stride, bytes[0])) return "gemm: C is too small";
   if (!MatricesFit(p, p.m, p.k, p.lda, p.a_stride, bytes[1])) return "gemm: A is too small";
   const int64_t padded_n = RoundUp(p.n, kLanes);
-  const bool b_fits = p.b_form == BForm::kPacked
-                          ? MatricesFit(p, p.k, padded_n, padded_n, p.b_stride, bytes[2])
-                      : p.b_form == BForm::kRowMajor ? MatricesFit(p, p.k, p.n, p.ldb, p.b_stride, bytes[2])
-                                                     : MatricesFit(p, p.n, p.k, p.ldb, p.b_stride, bytes[2]);
-  if (!b_fits) return "gemm: B is too small";
+  const auto b_fits = [&] {
+    switch (p.b_form) {
+      case BForm::kPacked: return MatricesFit(p, p.k, padded_n, padded_n, p.b_stride, bytes[2]);
+      case BForm::kRowMajor: return MatricesFit(p, p.k, p.n, p.ldb, p.b_stride, bytes[2]);
+      case BForm::kTransposed: return MatricesFit(p, p.n, p.k, p.ldb, p.b_stride, bytes[2]);
+      case BForm::kStored: break;
+    }
+    const std::optional<int64_t> size = stored::PackedBytes(p.stored, p.k, p.n, kTileN);
+    return size && static_cast<uint64_t>(*size) <= bytes[2];
+  };
+  if (!b_fits()) return "gemm: B is too small";
   const uint64_t vector_bytes = static_cast<uint64_t>(p.n) * sizeof(float);
   if (bytes[3] != 0 && bytes[3] < vector_bytes) return "gemm: the bias is too small";
   if (bytes[4] != 0 && !MatricesFit(p, p.m, p.n, p.ldr, p.r_stride, bytes[4])) {
@@ -109,20 +120,21 @@ void AppendRows(std::vector<const Row*>* rows) {
 }
 
 Status Choose(const TileRow& row, Params* p, Choice* choice) {
-  p->pack_b = p->b_form == BForm::kTransposed;
+  const bool is_stored = p->b_form == BForm::kStored;
+  p->pack_b = is_stored || p->b_form == BForm::kTransposed;
   p->m_block = p->n_block = 1;
   if (const char* problem = Check(*p)) return Error(Code::kInvalidArgument, "%s", problem);
   const std::optional<int64_t> batches = Product(p->batch);
   if (!batches) return Error(Code::kLimitExceeded, "gemm: the batch has more matrices than 64 bits count");
 
-  const Blocking blocking = ChooseBlocking(*batches, p->m, p->n, p->k, row.tile_m, row.tile_n);
+  const Blocking blocking = ChooseBlocking(*batches, p->m, p->n, p->k, row.tile_m, row.tile_n, is_stored);
   p->m_tile = blocking.m_tile;
   p->m_block = blocking.m_block;
   p->n_block = blocking.n_block;
   // Reading B in place costs little while few tiles would share a packed panel.
   if (p->b_form == BForm::kRowMajor && p->m > 2 * row.tile_m) p->pack_b = 1;
   // Every unit packs its columns, so let it do all rows.
-  if (p->pack_b != 0) p->m_block = RoundUp(p->m, p->m_tile);
+  if (p->pack_b != 0 && !is_stored) p->m_block = RoundUp(p->m, p->m_tile);
 
   const std::optional<int64_t> units = UnitsOf(*p);
   const std::optional<int64_t> scratch = ScratchBytesOf(*p, row.lanes);
@@ -145,6 +157,10 @@ void Pack(const Row& row, int64_t k, int64_t n, const float* b, int64_t step_k, 
           float* packed) {
   const TileRow& tile = Find(row);
   PackPanels(tile.tile_n, tile.lanes, k, n, b, step_k, step_n, packed);
+}
+
+std::vector<uint8_t> PackStored(const Row& row, const Params& p, const stored::Weights& weights) {
+  return stored::Pack(p.stored, p.k, p.n, Find(row).tile_n, weights);
 }
 
 }  // namespace gemm

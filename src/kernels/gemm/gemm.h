@@ -1,10 +1,12 @@
 // C = epilogue(A B): matrix products in f32, also batches of them.
 //
 // Operands: 0 C, 1 A, 2 B, 3 bias [n], 4 residual, 5 slope [n]; bias, residual and slope may be absent.
-// A is m x k and C m x n, rows at any distance; residual is like C. B comes in one of three forms: packed
+// A is m x k and C m x n, rows at any distance; residual is like C. B comes in one of these forms: packed
 // beforehand by Pack (constant weights), or as it lies in memory, k x n or n x k (products of two
 // activations). Those are packed on the fly where that pays. Up to three batch dimensions with a stride for
-// every matrix; stride 0 repeats a matrix.
+// every matrix; stride 0 repeats a matrix. One constant B may also stay as it is stored (stored/stored.h) and
+// become floats block by block, each time it is used: that takes a few per cent of the time where there are
+// many rows, and a half to an eighth of the memory.
 //
 // Work units: (batch, block of columns, block of rows), rows fastest. Scratch: the packed block of B, if any.
 #pragma once
@@ -16,6 +18,7 @@
 #include "base/status.h"
 #include "kernels/epilogue/epilogue.h"
 #include "kernels/kernel.h"
+#include "kernels/stored/stored.h"
 
 namespace whet::kernels::gemm {
 
@@ -24,6 +27,7 @@ enum class BForm : uint32_t {
   kPacked = 0,
   kRowMajor = 1,    // k x n
   kTransposed = 2,  // n x k
+  kStored = 3,      // packed by PackStored
 };
 
 inline constexpr int kBatchDims = 3;
@@ -47,6 +51,7 @@ struct Params {
   int64_t m_tile = 0;   // filled by Choose: rows computed at once
   int64_t m_block = 0;  // filled by Choose: rows of a unit
   int64_t n_block = 0;  // filled by Choose: columns of a unit
+  stored::Form stored;  // of kStored
   Epilogue epilogue;
 };
 
@@ -69,5 +74,7 @@ int64_t PackedSize(const Row& row, int64_t k, int64_t n);
 // Element (p, j) of B is b[p * step_k + j * step_n].
 void Pack(const Row& row, int64_t k, int64_t n, const float* b, int64_t step_k, int64_t step_n,
           float* packed);
+// B of kStored.
+std::vector<uint8_t> PackStored(const Row& row, const Params& params, const stored::Weights& weights);
 
 }  // namespace whet::kernels::gemm

@@ -3,6 +3,7 @@
 #include "kernels/gemm/tile.h"
 #include "kernels/gemm/tile_shapes.h"
 #include "kernels/simd/transpose.h"
+#include "kernels/stored/decode.h"
 
 namespace whet::kernels::WHET_ISA {
 namespace {
@@ -71,6 +72,8 @@ void Run(const Args& args, int64_t begin, int64_t end) {
   const int64_t n_blocks = (p.n + p.n_block - 1) / p.n_block;
   const bool in_place = p.b_form == gemm::BForm::kRowMajor && p.pack_b == 0;
   const auto& tiles = in_place ? kInPlaceTiles.fn : kPackedTiles.fn;
+  const int64_t stored_panel =
+      p.b_form == gemm::BForm::kStored ? stored::LayOutPanel(p.stored, p.k, kTileN).bytes : 0;
   int64_t packed_unit = -1;  // (batch, block of columns) that is in scratch
 
   const float* rows[kRows];
@@ -105,7 +108,11 @@ void Run(const Args& args, int64_t begin, int64_t end) {
     const float* panels = b_matrix;
     if (p.pack_b != 0) {
       if (packed_unit != column_unit) {
-        if (p.b_form == gemm::BForm::kTransposed) {
+        if (p.b_form == gemm::BForm::kStored) {
+          static_assert(kTileN == 2 * kLanes, "stored weights lie in panels of two vectors");
+          const auto* stored_panels = static_cast<const uint8_t*>(args.operands[2]);
+          DecodePanels(p.stored, p.k, n1 - n0, stored_panels + n0 / kTileN * stored_panel, scratch);
+        } else if (p.b_form == gemm::BForm::kTransposed) {
           PackTransposed<kVectors>(b_matrix + n0 * p.ldb, p.ldb, p.k, n1 - n0, scratch);
         } else {
           PackRowMajor<kVectors>(b_matrix + n0, p.ldb, p.k, n1 - n0, scratch);

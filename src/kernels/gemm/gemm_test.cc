@@ -4,6 +4,7 @@
 
 #include "kernels/epilogue/epilogue_testing.h"
 #include "kernels/gemm/blocking.h"
+#include "kernels/stored/stored_testing.h"
 #include "kernels/testing.h"
 
 namespace whet::kernels::gemm {
@@ -24,15 +25,16 @@ struct Problem {
   int64_t gap = 0;  // added to every row's length
   Epilogue epilogue = {};
   bool bias = true;
+  stored::Form stored = {};
 };
 
 // Runs it on the row and compares with the sums in double.
 void Check(const TileRow& row, const Problem& problem) {
-  const auto [m, n, k, batch, form, gap, epilogue, with_bias] = problem;
+  const auto [m, n, k, batch, form, gap, epilogue, with_bias, stored_form] = problem;
   SCOPED_TRACE(std::string(row.base.name) + " " + std::to_string(m) + "x" + std::to_string(n) + "x" +
                std::to_string(k) + " batch " + std::to_string(batch) + " form " +
-               std::to_string(static_cast<int>(form)) + " activation " +
-               std::to_string(static_cast<int>(epilogue.activation)));
+               std::to_string(static_cast<int>(form)) + " stored " + stored::ToString(stored_form) +
+               " activation " + std::to_string(static_cast<int>(epilogue.activation)));
   std::mt19937 random(7);
   const bool transposed = form == BForm::kTransposed;
   Params p;
@@ -66,13 +68,24 @@ void Check(const TileRow& row, const Problem& problem) {
     }
     ASSERT_TRUE(packed.GuardsIntact());
   }
+  std::vector<uint8_t> made;
+  if (form == BForm::kStored) {
+    p.stored = stored_form;
+    const stored::TestMatrix matrix(p.stored, k, n, random);
+    for (int64_t q = 0; q < k; ++q) std::copy_n(matrix.values.begin() + q * n, n, b.data() + q * p.ldb);
+    made = PackStored(row.base, p, matrix.weights());
+  }
+  GuardedBuffer<uint8_t> as_stored(static_cast<int64_t>(made.size()));
+  std::copy(made.begin(), made.end(), as_stored.data());
   const bool with_residual = epilogue.residual != Residual::kNone;
   const Operand absent{nullptr, 0};
   Choice choice{};
   ASSERT_TRUE(Choose(row, &p, &choice).ok());
   const std::vector<Operand> operands = {ToOperand(c),
                                          ToOperand(a),
-                                         ToOperand(form == BForm::kPacked ? packed : b),
+                                         form == BForm::kStored   ? ToOperand(as_stored)
+                                         : form == BForm::kPacked ? ToOperand(packed)
+                                                                  : ToOperand(b),
                                          with_bias ? ToOperand(bias) : absent,
                                          with_residual ? ToOperand(residual) : absent,
                                          ToOperand(slope)};
@@ -142,6 +155,34 @@ TEST_P(GemmTest, ProductsOfActivations) {
       Check(*GetParam(), {m, 1, 5, 2, form});
     }
   }
+}
+
+TEST_P(GemmTest, StoredWeights) {
+  const TileRow& row = *GetParam();
+  for (int64_t k : {1, 4, 7, 33, 70}) {
+    for (const stored::Form& form : stored::FormsToTest(k)) {
+      for (int64_t n : {1, row.lanes, row.lanes + 1, row.tile_n, 3 * row.tile_n + 1})
+        Check(row, {row.tile_m + 3, n, k, 1, BForm::kStored, 2, {}, true, form});
+    }
+  }
+  // Several units, of rows and of columns.
+  for (const stored::Form& form : stored::FormsToTest(320)) {
+    Check(row, {300, 70, 320, 1, BForm::kStored, 0, {}, true, form});
+    Check(row, {20, 300, 320, 1, BForm::kStored, 0, {}, true, form});
+  }
+}
+
+TEST_P(GemmTest, RefusesWhatIsNotStored) {
+  Params p;
+  p.m = p.n = p.k = p.lda = p.ldc = 64;
+  p.b_form = BForm::kStored;
+  p.stored = {33, stored::Format::kU4, 0};
+  Choice choice{};
+  EXPECT_FALSE(Choose(*GetParam(), &p, &choice).ok());
+  p.stored.group = 32;
+  EXPECT_TRUE(Choose(*GetParam(), &p, &choice).ok());
+  p.batch[0] = 2;
+  EXPECT_FALSE(Choose(*GetParam(), &p, &choice).ok());
 }
 
 TEST_P(GemmTest, Epilogues) {

@@ -45,11 +45,11 @@ std::optional<int64_t> PackedBytes(const Form& form, int64_t k, int64_t n, int c
   return Product(panels);
 }
 
-void Pack(const Form& form, int64_t k, int64_t n, int panel_columns, const Weights& weights,
-          uint8_t* packed) {
+std::vector<uint8_t> Pack(const Form& form, int64_t k, int64_t n, int panel_columns, const Weights& weights) {
   const int64_t columns = panel_columns;
   const PanelLayout layout = LayOutPanel(form, k, panel_columns);
-  uint8_t* to = packed;
+  std::vector<uint8_t> packed(static_cast<size_t>(*PackedBytes(form, k, n, panel_columns)), 0);
+  uint8_t* to = packed.data();
   for (int64_t first = 0; first < n; first += columns) {
     const int64_t width = std::min(columns, n - first);
     for (int64_t g = 0; g < layout.groups; ++g) {
@@ -79,6 +79,7 @@ void Pack(const Form& form, int64_t k, int64_t n, int panel_columns, const Weigh
       to += g + 1 < layout.groups ? layout.weights : layout.last_weights;
     }
   }
+  return packed;
 }
 
 }  // namespace whet::kernels::stored

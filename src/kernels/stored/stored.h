@@ -56,7 +56,6 @@ struct Weights {
   std::span<const float> scales;
   std::span<const int16_t> zeros;  // or empty
 };
-// `packed` has PackedBytes zeroes.
-void Pack(const Form& form, int64_t k, int64_t n, int columns, const Weights& weights, uint8_t* packed);
+std::vector<uint8_t> Pack(const Form& form, int64_t k, int64_t n, int columns, const Weights& weights);
 
 }  // namespace whet::kernels::stored

@@ -94,10 +94,7 @@ Status Choose(Isa isa, Params* params, Choice* choice) {
 std::vector<uint8_t> Pack(const Row& row, const Params& p, const stored::Weights& weights) {
   const PanelRow& panel_row =
       *std::find_if(std::begin(kRows), std::end(kRows), [&](const PanelRow& r) { return &r.base == &row; });
-  std::vector<uint8_t> packed(static_cast<size_t>(*stored::PackedBytes(p.form, p.k, p.n, panel_row.columns)),
-                              0);
-  stored::Pack(p.form, p.k, p.n, panel_row.columns, weights, packed.data());
-  return packed;
+  return stored::Pack(p.form, p.k, p.n, panel_row.columns, weights);
 }
 
 }  // namespace weight_gemm

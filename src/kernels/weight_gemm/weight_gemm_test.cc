@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/dtype.h"
+#include "kernels/stored/stored_testing.h"
 #include "kernels/testing.h"
 
 namespace whet::kernels::weight_gemm {
@@ -48,24 +48,8 @@ void Check(const PanelRow& row, const Problem& problem) {
   Choice choice{};
   ASSERT_TRUE(Choose(row, &p, &choice).ok());
 
-  const int64_t groups = (k + p.form.group - 1) / p.form.group;
-  std::vector<uint16_t> halves(static_cast<size_t>(k * n));
-  std::vector<int16_t> integers(halves.size());
-  std::vector<float> scales(static_cast<size_t>(groups * n));
-  std::vector<int16_t> zeros(problem.zeros ? scales.size() : 0);
-  std::uniform_real_distribution<float> uniform(-1, 1);
-  const bool brain = p.form.format == Format::kBf16;
-  for (uint16_t& half : halves) {
-    const float x = uniform(random) * (random() % 7 == 0 ? 1e-6f : 1.0f);
-    half = brain ? F32ToBF16(x) : F32ToF16(x);
-  }
-  const bool four = p.form.format == Format::kU4;
-  for (int16_t& q : integers)
-    q = static_cast<int16_t>(four ? random() % 16 : random() % 256) - (four ? 0 : 128);
-  for (float& scale : scales) scale = 0.01f * (1 + uniform(random) / 2);
-  for (int16_t& zero : zeros)
-    zero = static_cast<int16_t>(four ? random() % 16 : random() % 256) - (four ? 0 : 128);
-  const std::vector<uint8_t> made = Pack(row.base, p, {halves, integers, scales, zeros});
+  const stored::TestMatrix matrix(p.form, k, n, random);
+  const std::vector<uint8_t> made = Pack(row.base, p, matrix.weights());
   GuardedBuffer<uint8_t> packed(static_cast<int64_t>(made.size()));
   std::copy(made.begin(), made.end(), packed.data());
 
@@ -91,13 +75,8 @@ void Check(const PanelRow& row, const Problem& problem) {
       double sum = problem.bias ? static_cast<double>(bias[j]) : 0;
       double magnitude = 1;
       for (int64_t at = 0; at < k; ++at) {
-        const auto element = static_cast<size_t>(at * n + j),
-                   of_group = static_cast<size_t>(at / p.form.group * n + j);
-        const int zero = problem.zeros ? zeros[of_group] : four ? 8 : 0;
-        const float weight = p.form.format == Format::kF16 ? F16ToF32(halves[element])
-                             : brain                       ? BF16ToF32(halves[element])
-                                     : static_cast<float>(integers[element] - zero) * scales[of_group];
-        const double product = static_cast<double>(a[i * p.lda + at]) * static_cast<double>(weight);
+        const double product = static_cast<double>(a[i * p.lda + at]) *
+                               static_cast<double>(matrix.values[static_cast<size_t>(at * n + j)]);
         sum += product;
         magnitude += std::fabs(product);
       }
