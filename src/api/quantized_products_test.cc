@@ -68,7 +68,8 @@ class QuantizedProductsTest : public testing::Test {
     auto optimized = Optimize(graph, {});
     ASSERT_TRUE(optimized.ok()) << optimized.status().ToString();
     for (const auto& node : (*optimized)->nodes()) {
-      EXPECT_FALSE(node->Is("Conv") || node->Is("MatMul")) << node->name() << " is not quantized";
+      EXPECT_FALSE(node->Is("Conv") || node->Is("MatMul") || node->Is("ConvTranspose"))
+          << node->name() << " is not quantized";
     }
     auto expected = GraphEvaluator().Run(**optimized, ordered);
     ASSERT_TRUE(expected.ok()) << expected.status().ToString();
@@ -115,6 +116,33 @@ class QuantizedProductsTest : public testing::Test {
   unsigned Next() { return seed_ = seed_ * 1664525u + 1013904223u; }
   unsigned seed_ = 5;
 };
+
+// Kernels that the phases fill and that they do not, with padding taken off and with pixels added.
+TEST_F(QuantizedProductsTest, TransposedConvolutions) {
+  Value* x = graph.AddInput("x", Type::Of(DType::kF32, Shape{2, 5, 7, 9}.dims()));
+  Value* quantized = Step(x, 0.008F, 120, DType::kU8);
+  struct Case {
+    int64_t kernel_h, kernel_w, stride;
+    std::vector<int64_t> pads;
+    std::vector<int64_t> more;
+  };
+  for (const Case& c : {Case{2, 2, 2, {0, 0, 0, 0}, {0, 0}}, Case{3, 3, 2, {1, 1, 1, 1}, {1, 1}},
+                        Case{4, 4, 2, {1, 1, 1, 1}, {0, 0}}, Case{3, 5, 2, {0, 1, 1, 2}, {0, 1}},
+                        Case{5, 3, 3, {2, 0, 0, 2}, {0, 2}}, Case{3, 3, 1, {1, 1, 1, 1}, {0, 0}},
+                        Case{3, 3, 3, {2, 2, 2, 2}, {0, 0}}, Case{2, 2, 2, {1, 3, 3, 1}, {0, 0}}}) {
+    const auto transposed = [&](Value* w, Value* bias) {
+      return b.Emit(
+          "ConvTranspose", {quantized, w, bias},
+          {{"pads", c.pads}, {"strides", std::vector<int64_t>(2, c.stride)}, {"output_padding", c.more}});
+    };
+    Value* y = transposed(Weights({6, c.kernel_h, c.kernel_w, 9}, 0), Bias(6));
+    graph.AddOutput(Quantize(b.Emit("Relu", {y}), 0.01F, 0, DType::kU8));
+    y = transposed(UnsignedWeights({5, c.kernel_h, c.kernel_w, 9}, 119), Bias(5));
+    graph.AddOutput(Quantize(y, 0.02F, 117, DType::kU8));
+    graph.AddOutput(transposed(Weights({1, c.kernel_h, c.kernel_w, 9}, 0), nullptr));
+  }
+  ExpectSameBytesEverywhere();
+}
 
 TEST_F(QuantizedProductsTest, AConvolutionalNetwork) {
   const Attributes same = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};

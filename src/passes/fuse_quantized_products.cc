@@ -6,6 +6,7 @@
 //   … -> anything else       the result is real, the sums are still those of integers
 //
 // Reshapes and transposes that stand between them move out of the way: before the integers, or after them.
+// ConvTranspose becomes a QuantizedConv that computes the phases of its output (phase_convolution.h).
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -17,6 +18,7 @@
 #include "ops/quantized_product_common.h"
 #include "passes/match.h"
 #include "passes/pass_list.h"
+#include "passes/phase_convolution.h"
 
 namespace whet {
 namespace {
@@ -160,7 +162,7 @@ struct Path {
 };
 
 bool IsProduct(const Node& node) {
-  if (!node.Is("Conv") && !node.Is("MatMul")) return false;
+  if (!node.Is("Conv") && !node.Is("MatMul") && !PhasesOf(node)) return false;
   return node.inputs().size() <= 3 && !node.attributes.Has("activation") &&
          node.attributes.Int("transpose_a") == 0 && node.output()->type.dtype == DType::kF32;
 }
@@ -211,26 +213,43 @@ struct Operands {
   QuantizedWeights w;
   Bias bias;
   bool has_bias = false;
-  int64_t channels = 0;
+  std::optional<PhaseConvolution> phases;  // of a ConvTranspose
 };
+
+void BecomePhases(GraphBuilder& builder, const PhaseConvolution& phases, Operands* operands) {
+  const auto repeat = [&](auto& vector) {
+    const auto once = vector;
+    for (int64_t phase = 1; phase < phases.phases(); ++phase)
+      vector.insert(vector.end(), once.begin(), once.end());
+  };
+  operands->phases = phases;
+  operands->w.steps = PhaseWeights(phases, *operands->w.steps, operands->w.zero);
+  operands->w.scale = RepeatForPhases(builder, phases, operands->w.scale);
+  operands->w.zero = RepeatForPhases(builder, phases, operands->w.zero);
+  repeat(operands->bias.real);
+  repeat(operands->bias.steps);
+}
 
 bool FindOperands(GraphBuilder& builder, const Path& path, Operands* found) {
   const Node& product = *path.product;
   const Value* w = product.input(1);
-  const bool conv = product.Is("Conv");
+  const bool conv = !product.Is("MatMul");
   const Type& y = product.output()->type;
   if (!w->type.ranked || !y.ranked || y.rank() == 0 || !y.dims.back().known()) return false;
   if (!conv && (w->type.rank() != 2 || product.input(0)->type.rank() < 1)) return false;
-  found->channels = y.dims.back().lo;
+  const int64_t channels = y.dims.back().lo;
   const int64_t channel_axis = conv || product.attributes.Int("transpose_b") != 0 ? 0 : 1;
   if (!FindDequantized(product.input(0), &found->x)) return false;
   if (!FindWeights(builder, product.input(1), channel_axis, &found->w)) return false;
-  if (!IsOne(found->w.scale) && found->w.scale->type.ToShape().elements() != found->channels) return false;
+  if (!IsOne(found->w.scale) && found->w.scale->type.ToShape().elements() != channels) return false;
   const Value* bias = product.input(2);
   if (bias != nullptr && path.added != nullptr) return false;
   if (bias == nullptr) bias = path.added;
   found->has_bias = bias != nullptr;
-  return bias == nullptr || FindBias(bias, found->channels, found->x.scale, found->w.scale, &found->bias);
+  if (bias != nullptr && !FindBias(bias, channels, found->x.scale, found->w.scale, &found->bias))
+    return false;
+  if (product.Is("ConvTranspose")) BecomePhases(builder, *PhasesOf(product), found);
+  return true;
 }
 
 // The integer operator before the builder's position, with `inputs` beyond those of x and w; its output.
@@ -242,15 +261,16 @@ Value* EmitProduct(GraphBuilder& builder, const Node& product, const Operands& o
   inputs[ops::kProductXZero] = operands.x.zero;
   inputs[ops::kProductW] = builder.Const(operands.w.steps, product.input(1)->name());
   inputs[ops::kProductWZero] = operands.w.zero;
-  Attributes attributes = product.attributes;
+  Attributes attributes = operands.phases ? PhaseAttributes(*operands.phases) : product.attributes;
   if (bounded) {
     attributes.Set("low", low);
     attributes.Set("high", high);
   }
   while (inputs.back() == nullptr) inputs.pop_back();
   builder.SetNodeName(product.name());
-  return builder.Emit(product.Is("Conv") ? "QuantizedConv" : "QuantizedMatMul", inputs,
-                      std::move(attributes));
+  Value* y =
+      builder.Emit(product.Is("MatMul") ? "QuantizedMatMul" : "QuantizedConv", inputs, std::move(attributes));
+  return operands.phases && builder.ok() ? JoinPhases(builder, *operands.phases, y) : y;
 }
 
 Value* FinishViews(GraphBuilder& builder, const Path& path, Value* y) {
