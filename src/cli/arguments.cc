@@ -82,7 +82,7 @@ bool Within(const std::string& text, T least, T most) {
 
 // CLI11 shows what the validator returns; one without a description adds nothing to the type in --help.
 template <typename Fn>
-void AddValidator(CLI::Option* option, Fn problem) {
+void AddValidator(CLI::Option* option, const Fn& problem) {
   option->check(CLI::Validator([problem](std::string& text) { return problem(text); }, ""));
 }
 

@@ -24,7 +24,6 @@ namespace whet::cli {
 namespace {
 
 using quantize::Convention;
-using quantize::LayerScheme;
 using quantize::Scheme;
 
 uint64_t FileBytes(const std::string& path) {
