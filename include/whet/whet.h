@@ -134,7 +134,13 @@ typedef struct whet_binding {
   const void* value; /* dense, of the input's type, or NULL; copied */
 } whet_binding;
 
-/* `options` may be NULL. Inputs that are given by value are no inputs of the session. */
+/* `options` may be NULL. Inputs that are given by value are no inputs of the session.
+ *
+ * Where shapes depend on data, as behind NonMaxSuppression, what is computed before is planned like any
+ * model, and the rest runs node by node on the operators' plain references: right, but slowly, and it
+ * allocates. Such a session's outputs have no shape (rank -1) and no data (NULL) before the first run, and
+ * are valid until the next; it has no Plan to save and takes no bound memory; memory and steps are those of
+ * the planned part. */
 WHET_API whet_status* whet_session_create(const whet_model* model, const whet_session_options* options,
                                           const whet_binding* bindings, size_t binding_count,
                                           whet_session** session);

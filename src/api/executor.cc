@@ -43,6 +43,25 @@ std::string HashName(const std::string& text) {
                 static_cast<unsigned long long>(hash));
 }
 
+// To where a session reads it.
+Status CopyInput(const std::map<std::string, Datum>& inputs, const std::string& name,
+                 const TensorView& wanted) {
+  const auto it = inputs.find(name);
+  if (it == inputs.end()) return Error(Code::kInvalidArgument, "input '%s' is missing", name.c_str());
+  if (it->second.tensor() == nullptr) {
+    return Error(Code::kInvalidArgument, "input '%s' must be a tensor but is %s", name.c_str(),
+                 ToString(it->second).c_str());
+  }
+  const TensorView& given = it->second.tensor()->view();
+  if (given.dtype != wanted.dtype || given.shape != wanted.shape) {
+    return Error(Code::kInvalidArgument, "input '%s' must be %s %s but is %s %s", name.c_str(),
+                 std::string(DTypeName(wanted.dtype)).c_str(), wanted.shape.ToString().c_str(),
+                 std::string(DTypeName(given.dtype)).c_str(), given.shape.ToString().c_str());
+  }
+  std::memcpy(wanted.data, given.data, given.bytes());
+  return {};
+}
+
 }  // namespace
 
 ReferenceFn FindOperatorReference(std::string_view op) {
@@ -97,6 +116,37 @@ Result<std::vector<std::string>> Executor::ShapeInputs() {
   return shape_inputs_;
 }
 
+Result<CompileOptions> Executor::ToCompileOptions(const std::map<std::string, InputBinding>& inputs) const {
+  CompileOptions compile;
+  compile.isa = options_.isa;
+  compile.disabled_passes = options_.disabled_passes;
+  for (const auto& [name, binding] : inputs) {
+    const bool by_value = std::find(shape_inputs_.begin(), shape_inputs_.end(), name) != shape_inputs_.end();
+    if (!by_value) {
+      compile.shapes[name] = binding.shape;
+    } else if (binding.value != nullptr) {
+      compile.values[name] = binding.value;
+    } else {
+      return Error(Code::kInvalidArgument,
+                   "the value of input '%s' decides shapes, so it is needed beforehand", name.c_str());
+    }
+  }
+  return compile;
+}
+
+Result<SessionOptions> Executor::ToSessionOptions() {
+  if (pool_ == nullptr) {
+    WHET_ASSIGN_OR_RETURN(std::unique_ptr<ThreadPool> pool, ThreadPool::Create(options_.threads));
+    pool_ = std::move(pool);
+  }
+  SessionOptions options;
+  options.pool = pool_;
+  options.memory_limit = options_.memory_limit;
+  options.find_reference = FindOperatorReference;
+  options.check_reference = CheckReference;
+  return options;
+}
+
 Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::string, InputBinding>& inputs,
                                                        const std::string& key) {
   std::string path;
@@ -111,23 +161,10 @@ Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::strin
     }
   }
   WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
-  CompileOptions compile;
-  compile.isa = options_.isa;
-  compile.disabled_passes = options_.disabled_passes;
+  WHET_ASSIGN_OR_RETURN(CompileOptions compile, ToCompileOptions(inputs));
   compile.model_id = key;
   pass_reports_.clear();
   compile.pass_reports = &pass_reports_;
-  for (const auto& [name, binding] : inputs) {
-    const bool by_value = std::find(shape_inputs_.begin(), shape_inputs_.end(), name) != shape_inputs_.end();
-    if (!by_value) {
-      compile.shapes[name] = binding.shape;
-    } else if (binding.value != nullptr) {
-      compile.values[name] = binding.value;
-    } else {
-      return Error(Code::kInvalidArgument,
-                   "the value of input '%s' decides shapes, so it is needed beforehand", name.c_str());
-    }
-  }
   WHET_ASSIGN_OR_RETURN(std::shared_ptr<const Plan> plan, Compile(*model, compile));
   if (!path.empty()) {
     std::error_code error;
@@ -142,17 +179,35 @@ Result<std::shared_ptr<const Plan>> Executor::MakePlan(const std::map<std::strin
   return plan;
 }
 
-Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& inputs) {
-  compile_milliseconds_ = 0;
-  plan_from_cache_ = false;
+std::string Executor::KeyFor(const std::map<std::string, InputBinding>& inputs) const {
   // Another build may pack weights differently under the same kernel's name.
   std::string key = options_.model_id + '|' + BuildId() + '|' + std::string(IsaName(options_.isa)) + '|';
   for (const std::string& pass : options_.disabled_passes) key += pass + ',';
-  key += '|' + KeyOf(inputs);
+  return key + '|' + KeyOf(inputs);
+}
+
+Executor::Entry* Executor::Find(const std::string& key) {
   for (auto it = entries_.begin(); it != entries_.end(); ++it) {
     if (it->key != key) continue;
     entries_.splice(entries_.begin(), entries_, it);
-    return it->session.get();
+    return &entries_.front();
+  }
+  return nullptr;
+}
+
+Executor::Entry* Executor::Add(Entry entry) {
+  if (entries_.size() >= std::max<size_t>(1, options_.max_plans)) entries_.pop_back();
+  entries_.push_front(std::move(entry));
+  return &entries_.front();
+}
+
+Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& inputs) {
+  compile_milliseconds_ = 0;
+  plan_from_cache_ = false;
+  std::string key = KeyFor(inputs);
+  if (const Entry* entry = Find(key)) {
+    if (entry->session != nullptr) return entry->session.get();
+    return Error(Code::kUnsupported, "%s", entry->split_reason.c_str());
   }
   const auto start = std::chrono::steady_clock::now();
   std::shared_ptr<const Plan> plan = options_.plan_pool != nullptr ? options_.plan_pool->Find(key) : nullptr;
@@ -162,19 +217,27 @@ Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& in
   }
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   compile_milliseconds_ = elapsed.count();
-  if (pool_ == nullptr) {
-    WHET_ASSIGN_OR_RETURN(std::unique_ptr<ThreadPool> pool, ThreadPool::Create(options_.threads));
-    pool_ = std::move(pool);
-  }
-  SessionOptions session_options;
-  session_options.pool = pool_;
-  session_options.memory_limit = options_.memory_limit;
-  session_options.find_reference = FindOperatorReference;
-  session_options.check_reference = CheckReference;
+  WHET_ASSIGN_OR_RETURN(const SessionOptions session_options, ToSessionOptions());
   WHET_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(std::move(plan), session_options));
-  if (entries_.size() >= std::max<size_t>(1, options_.max_plans)) entries_.pop_back();
-  entries_.push_front({std::move(key), std::move(session)});
-  return entries_.front().session.get();
+  return Add({std::move(key), std::move(session), nullptr, {}})->session.get();
+}
+
+Result<SplitSession*> Executor::PrepareSplit(const std::map<std::string, InputBinding>& inputs) {
+  std::string key = KeyFor(inputs);
+  if (const Entry* entry = Find(key); entry != nullptr && entry->split != nullptr) return entry->split.get();
+  // What is wrong with the whole is said again when this is asked for as one.
+  Result<Session*> whole = Prepare(inputs);
+  if (whole.ok()) return Error(Code::kInvalidArgument, "a Plan can be made of the whole");
+  if (whole.status().code() != Code::kUnsupported) return whole.TakeStatus();
+  const auto start = std::chrono::steady_clock::now();
+  WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
+  WHET_ASSIGN_OR_RETURN(const CompileOptions compile, ToCompileOptions(inputs));
+  WHET_ASSIGN_OR_RETURN(const SessionOptions session_options, ToSessionOptions());
+  WHET_ASSIGN_OR_RETURN(std::unique_ptr<SplitSession> split,
+                        SplitSession::Create(*model, compile, session_options));
+  const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
+  compile_milliseconds_ = elapsed.count();
+  return Add({std::move(key), nullptr, std::move(split), whole.status().ToString()})->split.get();
 }
 
 Result<std::vector<Datum>> Executor::RunSession(Session& session,
@@ -182,27 +245,27 @@ Result<std::vector<Datum>> Executor::RunSession(Session& session,
   const Plan& plan = session.plan();
   for (size_t i = 0; i < plan.inputs.size(); ++i) {
     const PlanTensor& wanted = plan.tensors[plan.inputs[i].tensor];
-    const auto it = inputs.find(plan.inputs[i].name);
-    if (it == inputs.end())
-      return Error(Code::kInvalidArgument, "input '%s' is missing", plan.inputs[i].name.c_str());
-    if (it->second.tensor() == nullptr) {
-      return Error(Code::kInvalidArgument, "input '%s' must be a tensor but is %s", it->first.c_str(),
-                   ToString(it->second).c_str());
-    }
-    const TensorView& given = it->second.tensor()->view();
-    if (given.dtype != wanted.dtype || given.shape != wanted.shape) {
-      return Error(Code::kInvalidArgument, "input '%s' must be %s %s but is %s %s",
-                   plan.inputs[i].name.c_str(), std::string(DTypeName(wanted.dtype)).c_str(),
-                   wanted.shape.ToString().c_str(), std::string(DTypeName(given.dtype)).c_str(),
-                   given.shape.ToString().c_str());
-    }
-    std::memcpy(session.input(i), given.data, given.bytes());
+    WHET_RETURN_IF_ERROR(
+        CopyInput(inputs, plan.inputs[i].name, {wanted.dtype, wanted.shape, session.input(i)}));
   }
   WHET_RETURN_IF_ERROR(session.Run());
   std::vector<Datum> outputs;
   for (size_t i = 0; i < plan.outputs.size(); ++i) {
     const PlanTensor& tensor = plan.tensors[plan.outputs[i].tensor];
     outputs.emplace_back(Constant::Copy(tensor.dtype, tensor.shape, session.output(i)));
+  }
+  return outputs;
+}
+
+Result<std::vector<Datum>> Executor::RunSplit(SplitSession& session,
+                                              const std::map<std::string, Datum>& inputs) {
+  for (const SplitSession::Input& input : session.inputs()) {
+    WHET_RETURN_IF_ERROR(CopyInput(inputs, input.name, input.view));
+  }
+  WHET_RETURN_IF_ERROR(session.Run());
+  std::vector<Datum> outputs;
+  for (const TensorPtr& output : session.outputs()) {
+    outputs.emplace_back(Constant::Copy(output->dtype(), output->shape(), output->view().data));
   }
   return outputs;
 }
@@ -284,11 +347,19 @@ Result<std::vector<Datum>> Executor::RunAny(const std::map<std::string, Datum>& 
   if (session.ok()) return RunSession(**session, inputs);
   if (session.status().code() != Code::kUnsupported || !options_.allow_evaluator) return session.TakeStatus();
   evaluator_reason_ = session.status().ToString();
-  return RunEvaluator(inputs);
+  auto split = PrepareSplit(bindings);
+  if (!split.ok()) return RunEvaluator(inputs);
+  evaluator_reason_ =
+      Format("%zu of %zu nodes: ", (*split)->rest_nodes(), (*split)->rest_nodes() + (*split)->front_nodes()) +
+      evaluator_reason_;
+  return RunSplit(**split, inputs);
 }
 
 void Executor::ResetStates() {
-  for (Entry& entry : entries_) entry.session->ResetStates();
+  for (Entry& entry : entries_) {
+    if (entry.session != nullptr) entry.session->ResetStates();
+    if (entry.split != nullptr) entry.split->ResetStates();
+  }
   evaluator_states_.clear();
 }
 

@@ -12,8 +12,10 @@
 #include <string>
 #include <vector>
 
+#include "api/split_session.h"
 #include "base/isa.h"
 #include "base/status.h"
+#include "compile/compiler.h"
 #include "ir/evaluate.h"
 #include "ir/graph.h"
 #include "ir/pass.h"
@@ -47,8 +49,8 @@ struct ExecutorOptions {
   std::string model_id;
   std::vector<std::string> disabled_passes;
   std::shared_ptr<PlanPool> plan_pool;  // may be null
-  // Where no Plan can be made, since a shape depends on data or a value is no tensor of numbers, runs node by
-  // node on the references (slowly); false makes that an error.
+  // Where no Plan can be made of the whole, since a shape depends on data or a value is no tensor of numbers,
+  // runs node by node on the references (slowly) what no Plan can be made of; false makes that an error.
   bool allow_evaluator = true;
   // Runs node by node on the references always: the answer to compare with.
   bool only_evaluator = false;
@@ -79,6 +81,10 @@ class Executor {
   // inputs are those of the model without the ones given by value. kUnsupported if no Plan can be made.
   Result<Session*> Prepare(const std::map<std::string, InputBinding>& inputs);
 
+  // The same where some shapes depend on data; for after Prepare has said kUnsupported. kUnsupported if there
+  // are strings, sequences or optional values.
+  Result<SplitSession*> PrepareSplit(const std::map<std::string, InputBinding>& inputs);
+
   // Inputs by name; outputs in the model's order. Copies in and out; for the fastest path use Prepare.
   Result<std::vector<TensorPtr>> Run(const std::map<std::string, TensorPtr>& inputs);
   // Likewise, where some may be sequences or optional values.
@@ -90,20 +96,31 @@ class Executor {
   bool plan_from_cache() const { return plan_from_cache_; }
   // The passes' reports of the last Plan that was compiled here.
   const std::vector<PassReport>& pass_reports() const { return pass_reports_; }
-  // Why the last Run went node by node; empty if it did not.
+  // What of the last Run went node by node on the references, and why; empty if nothing did.
   const std::string& evaluator_reason() const { return evaluator_reason_; }
 
   void ResetStates();
 
  private:
+  // One of the two sessions.
   struct Entry {
     std::string key;
     std::unique_ptr<Session> session;
+    std::unique_ptr<SplitSession> split;
+    std::string split_reason;
   };
+
+  std::string KeyFor(const std::map<std::string, InputBinding>& inputs) const;
+  // Becomes the most recently used; null if there is none.
+  Entry* Find(const std::string& key);
+  Entry* Add(Entry entry);
+  Result<CompileOptions> ToCompileOptions(const std::map<std::string, InputBinding>& inputs) const;
+  Result<SessionOptions> ToSessionOptions();
 
   Result<std::shared_ptr<const Plan>> MakePlan(const std::map<std::string, InputBinding>& inputs,
                                                const std::string& key);
   Result<std::vector<Datum>> RunSession(Session& session, const std::map<std::string, Datum>& inputs);
+  Result<std::vector<Datum>> RunSplit(SplitSession& session, const std::map<std::string, Datum>& inputs);
   Result<std::vector<Datum>> RunEvaluator(const std::map<std::string, Datum>& inputs);
 
   GraphLoader load_;

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "api/executor.h"
+#include "api/split_session.h"
 #include "base/isa.h"
 #include "ir/check_reference.h"
 #include "model_file/model_file.h"
@@ -30,7 +31,8 @@ struct whet_session {
   std::shared_ptr<const whet::Graph> graph;
   std::unique_ptr<whet::Executor> executor;  // of a Model file
   std::unique_ptr<whet::Session> own;        // of a Plan
-  whet::Session* current = nullptr;
+  whet::Session* current = nullptr;          // or
+  whet::SplitSession* split = nullptr;       // where shapes depend on data
 };
 
 namespace {
@@ -90,6 +92,17 @@ void FillInfo(const whet::Plan& plan, const whet::PlanPort& port, whet_tensor_in
   std::copy(tensor.shape.begin(), tensor.shape.end(), info->dims);
 }
 
+whet_tensor TensorOf(const std::string& name, const whet::TensorView& view) {
+  whet_tensor out{};
+  out.name = name.c_str();
+  out.dtype = static_cast<whet_dtype>(view.dtype);
+  out.rank = view.shape.rank();
+  std::copy(view.shape.begin(), view.shape.end(), out.dims);
+  out.bytes = view.bytes();
+  out.data = view.data;
+  return out;
+}
+
 whet_tensor TensorOf(const whet::Plan& plan, const whet::PlanPort& port, void* data) {
   const whet::PlanTensor& tensor = plan.tensors[port.tensor];
   whet_tensor out{};
@@ -145,6 +158,30 @@ whet::Result<std::map<std::string, whet::InputBinding>> ReadBindings(const whet:
     if (binding.value != nullptr) to.value = whet::Constant::Copy(input->type.dtype, to.shape, binding.value);
   }
   return inputs;
+}
+
+// Makes the session for these shapes the current one.
+Status PrepareShapes(whet_session* session, const std::map<std::string, whet::InputBinding>& inputs) {
+  whet::Result<whet::Session*> whole = session->executor->Prepare(inputs);
+  if (whole.ok()) {
+    session->current = *whole;
+    session->split = nullptr;
+    return {};
+  }
+  if (whole.status().code() != Code::kUnsupported) return whole.TakeStatus();
+  whet::Result<whet::SplitSession*> split = session->executor->PrepareSplit(inputs);
+  // Why not even that is possible is what hinders a Plan.
+  if (!split.ok())
+    return split.status().code() == Code::kUnsupported ? whole.TakeStatus() : split.TakeStatus();
+  session->split = *split;
+  session->current = session->split->front();
+  return {};
+}
+
+Status CannotBind() {
+  return whet::Error(
+      Code::kUnsupported,
+      "memory cannot be bound where shapes depend on data; use whet_session_input and _output");
 }
 
 Status ReadOptions(const whet_session_options* given, whet::ExecutorOptions* options) {
@@ -291,7 +328,7 @@ whet_status* whet_session_create(const whet_model* model, const whet_session_opt
       made->executor = std::make_unique<whet::Executor>(
           [graph]() -> whet::Result<std::unique_ptr<whet::Graph>> { return graph->Clone(); },
           std::move(executor_options));
-      WHET_ASSIGN_OR_RETURN(made->current, made->executor->Prepare(inputs));
+      WHET_RETURN_IF_ERROR(PrepareShapes(made.get(), inputs));
     }
     *session = made.release();
     return {};
@@ -304,29 +341,40 @@ whet_status* whet_session_reshape(whet_session* session, const whet_binding* bin
   return Guard([&]() -> Status {
     if (session->executor == nullptr) return whet::Error(Code::kInvalidArgument, "a Plan's shapes are fixed");
     WHET_ASSIGN_OR_RETURN(const auto inputs, ReadBindings(*session->graph, bindings, binding_count));
-    WHET_ASSIGN_OR_RETURN(session->current, session->executor->Prepare(inputs));
-    return {};
+    return PrepareShapes(session, inputs);
   });
 }
 
 whet_status* whet_session_save_plan(const whet_session* session, const char* path) {
   return Guard([&]() -> Status {
     if (path == nullptr) return NullArgument("path");
+    if (session->split != nullptr) {
+      return whet::Error(Code::kUnsupported, "shapes depend on data, so there is no Plan of the whole model");
+    }
     return whet::SavePlan(session->current->plan(), path);
   });
 }
 
 size_t whet_session_input_count(const whet_session* session) {
+  if (session->split != nullptr) return session->split->inputs().size();
   return session->current->plan().inputs.size();
 }
 size_t whet_session_output_count(const whet_session* session) {
+  if (session->split != nullptr) return session->split->output_names().size();
   return session->current->plan().outputs.size();
 }
 
 whet_status* whet_session_input(const whet_session* session, size_t index, whet_tensor* tensor) {
   return Guard([&]() -> Status {
+    if (index >= whet_session_input_count(session)) {
+      return IndexError("inputs", index, whet_session_input_count(session));
+    }
+    if (session->split != nullptr) {
+      const whet::SplitSession::Input& input = session->split->inputs()[index];
+      *tensor = TensorOf(input.name, input.view);
+      return {};
+    }
     const whet::Plan& plan = session->current->plan();
-    if (index >= plan.inputs.size()) return IndexError("inputs", index, plan.inputs.size());
     *tensor = TensorOf(plan, plan.inputs[index], session->current->input(index));
     return {};
   });
@@ -334,36 +382,62 @@ whet_status* whet_session_input(const whet_session* session, size_t index, whet_
 
 whet_status* whet_session_output(const whet_session* session, size_t index, whet_tensor* tensor) {
   return Guard([&]() -> Status {
+    if (index >= whet_session_output_count(session)) {
+      return IndexError("outputs", index, whet_session_output_count(session));
+    }
+    if (session->split != nullptr) {
+      const std::string& name = session->split->output_names()[index];
+      const auto outputs = session->split->outputs();
+      if (outputs.empty()) {
+        *tensor = {};
+        tensor->name = name.c_str();
+        tensor->rank = -1;
+      } else {
+        *tensor = TensorOf(name, outputs[index]->view());
+      }
+      return {};
+    }
     const whet::Plan& plan = session->current->plan();
-    if (index >= plan.outputs.size()) return IndexError("outputs", index, plan.outputs.size());
     *tensor = TensorOf(plan, plan.outputs[index], session->current->output(index));
     return {};
   });
 }
 
 whet_status* whet_session_bind_input(whet_session* session, size_t index, void* data, uint64_t bytes) {
-  return Guard([&] { return session->current->BindInput(index, data, bytes); });
+  return Guard([&] {
+    return session->split != nullptr ? CannotBind() : session->current->BindInput(index, data, bytes);
+  });
 }
 
 whet_status* whet_session_bind_output(whet_session* session, size_t index, void* data, uint64_t bytes) {
-  return Guard([&] { return session->current->BindOutput(index, data, bytes); });
+  return Guard([&] {
+    return session->split != nullptr ? CannotBind() : session->current->BindOutput(index, data, bytes);
+  });
 }
 
 whet_status* whet_session_run(whet_session* session) {
-  return Guard([&] { return session->current->Run(); });
+  return Guard([&] { return session->split != nullptr ? session->split->Run() : session->current->Run(); });
 }
 
-void whet_session_reset_states(whet_session* session) { session->current->ResetStates(); }
-uint64_t whet_session_memory_bytes(const whet_session* session) { return session->current->memory_bytes(); }
-void whet_session_enable_profile(whet_session* session, int32_t on) {
-  session->current->EnableProfile(on != 0);
+// Where shapes depend on data there may be nothing that could be planned, and no current session.
+void whet_session_reset_states(whet_session* session) {
+  if (session->current != nullptr) session->current->ResetStates();
 }
-size_t whet_session_step_count(const whet_session* session) { return session->current->plan().steps.size(); }
+uint64_t whet_session_memory_bytes(const whet_session* session) {
+  return session->current != nullptr ? session->current->memory_bytes() : 0;
+}
+void whet_session_enable_profile(whet_session* session, int32_t on) {
+  if (session->current != nullptr) session->current->EnableProfile(on != 0);
+}
+size_t whet_session_step_count(const whet_session* session) {
+  return session->current != nullptr ? session->current->plan().steps.size() : 0;
+}
 
 whet_status* whet_session_step(const whet_session* session, size_t index, whet_step* step) {
   return Guard([&]() -> Status {
+    const size_t count = whet_session_step_count(session);
+    if (index >= count) return IndexError("steps", index, count);
     const auto& steps = session->current->plan().steps;
-    if (index >= steps.size()) return IndexError("steps", index, steps.size());
     const auto times = session->current->step_nanoseconds();
     *step = {steps[index].node.c_str(), steps[index].op.c_str(),
              steps[index].row.c_str(),  steps[index].kind == whet::PlanStep::Kind::kReference ? 1 : 0,

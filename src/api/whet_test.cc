@@ -267,4 +267,57 @@ TEST_F(ApiTest, MistakesAreErrorsThatSayWhatToDo) {
   EXPECT_THROW(whet::api::Model::Open("/nonexistent.whet"), whet::api::Error);
 }
 
+// What is above 0.5, and where.
+std::unique_ptr<whet::Graph> Finder() {
+  auto graph = std::make_unique<whet::Graph>("finder");
+  whet::Value* x = graph->AddInput("x", whet::Type(whet::DType::kF32, {whet::Dim::Symbol("N", 1, 64)}));
+  whet::GraphBuilder b(*graph);
+  whet::Value* scaled = b.Emit("Mul", {x, b.Scalar(2)});
+  whet::Value* where = b.Emit("NonZero", {b.Emit("Greater", {scaled, b.Scalar(1)})});
+  EXPECT_TRUE(b.ok()) << b.TakeStatus().ToString();
+  graph->Rename(where, "where");
+  graph->Rename(scaled, "scaled");
+  graph->AddOutput(where);
+  graph->AddOutput(scaled);
+  return graph;
+}
+
+TEST_F(ApiTest, RunsModelsWhoseShapesDependOnData) {
+  const whet::api::Model model = whet::api::Model::Open(Save(*Finder()));
+  whet::api::Session session(model, whet::api::Options(), {{"x", {4}, nullptr}});
+  ASSERT_EQ(session.input_count(), 1u);
+  ASSERT_EQ(session.output_count(), 2u);
+  EXPECT_STREQ(session.output(0).name, "where");
+  EXPECT_EQ(session.output(0).rank, -1);
+  EXPECT_EQ(session.output(0).data, nullptr);
+  const auto find = [&](std::vector<float> values) {
+    EXPECT_EQ(session.input(0).bytes, values.size() * sizeof(float));
+    std::memcpy(session.input(0).data, values.data(), session.input(0).bytes);
+    session.Run();
+    const whet_tensor where = session.output(0);
+    EXPECT_EQ(where.dtype, WHET_I64);
+    EXPECT_EQ(where.rank, 2);
+    const auto* first = static_cast<const int64_t*>(where.data);
+    return std::vector<int64_t>(first, first + where.dims[1]);
+  };
+  EXPECT_EQ(find({1, 0, 0.75F, 0.25F}), (std::vector<int64_t>{0, 2}));
+  EXPECT_EQ(find({0, 0, 0, 0}), std::vector<int64_t>());
+  EXPECT_EQ(find({0, 0, 0, 3}), std::vector<int64_t>{3});
+  EXPECT_EQ(static_cast<const float*>(session.output(1).data)[3], 6);
+  session.Reshape({{"x", {2}, nullptr}});
+  EXPECT_EQ(find({0, 1}), std::vector<int64_t>{1});
+
+  EXPECT_THROW(session.output(2), whet::api::Error);
+  EXPECT_THROW(session.input(1), whet::api::Error);
+  alignas(WHET_ALIGNMENT) float memory[32] = {};
+  EXPECT_THROW(session.BindInput(0, memory, 8), whet::api::Error);
+  EXPECT_THROW(session.BindOutput(0, memory, 8), whet::api::Error);
+  EXPECT_THROW(session.SavePlan((folder_ / "a.plan").string()), whet::api::Error);
+  session.EnableProfile(true);
+  session.Run();
+  session.ResetStates();
+  EXPECT_GT(session.memory_bytes(), 0u);
+  EXPECT_GT(session.steps().size(), 0u);
+}
+
 }  // namespace

@@ -33,13 +33,14 @@ struct Measurement {
   uint64_t scratch_bytes = 0;
   uint64_t state_bytes = 0;
   uint64_t weights_bytes = 0;
-  size_t steps = 0;
+  bool whole = false;  // is all of it a Plan?
+  size_t steps = 0;    // of the Plan
   std::set<std::string> reference_operators;
   std::vector<StepProfile> profile;
   double peak_gflops = 0;  // measured with the profile only
 };
 
-// One run with everything in place, by a Plan or node by node.
+// One run with everything in place, by a Plan or, in part, node by node.
 class Runner {
  public:
   Runner(Executor& executor, Session* session, const std::map<std::string, TensorPtr>& inputs)
@@ -48,7 +49,7 @@ class Runner {
 
  private:
   Executor& executor_;
-  Session* session_;  // null: node by node
+  Session* session_;  // null where there is no Plan of the whole
   const std::map<std::string, TensorPtr>& inputs_;
 };
 
@@ -126,26 +127,36 @@ class BenchCommand final : public Command {
                               const std::map<std::string, TensorPtr>& inputs,
                               const std::map<std::string, InputBinding>& bindings) {
     Measurement m;
-    Session* session = nullptr;
+    Session* session = nullptr;  // of the whole
+    Session* planned = nullptr;  // of the whole or its first part
     const int64_t load_start = NowNanoseconds();
     if (!engine_.reference) {
       Result<Session*> prepared = executor.Prepare(bindings);
       // Whatever no Plan can be made of runs on the references, and the report says so.
       if (!prepared.ok() && prepared.status().code() != Code::kUnsupported) return prepared.TakeStatus();
-      if (prepared.ok()) session = *prepared;
+      if (prepared.ok()) {
+        planned = session = *prepared;
+      } else if (Result<SplitSession*> split = executor.PrepareSplit(bindings); split.ok()) {
+        planned = (*split)->front();
+      } else if (split.status().code() != Code::kUnsupported) {
+        return split.TakeStatus();
+      }
     }
     if (session == nullptr) WHET_RETURN_IF_ERROR(executor.graph().TakeStatus());
+    m.whole = session != nullptr;
     m.load_ms = MillisecondsSince(load_start);
     m.compile_ms = executor.compile_milliseconds();
     m.plan_from_cache = executor.plan_from_cache();
     if (session != nullptr) {
-      const Plan& plan = session->plan();
-      for (size_t i = 0; i < plan.inputs.size(); ++i) {
-        const TensorView& view = inputs.at(plan.inputs[i].name)->view();
+      for (size_t i = 0; i < session->plan().inputs.size(); ++i) {
+        const TensorView& view = inputs.at(session->plan().inputs[i].name)->view();
         std::memcpy(session->input(i), view.data, view.bytes());
       }
+    }
+    if (planned != nullptr) {
+      const Plan& plan = planned->plan();
       m.arena_bytes = plan.arena_bytes;
-      m.scratch_bytes = plan.scratch_bytes * static_cast<uint64_t>(session->threads());
+      m.scratch_bytes = plan.scratch_bytes * static_cast<uint64_t>(planned->threads());
       m.state_bytes = plan.state_bytes;
       m.weights_bytes = plan.weights.size();
       m.steps = plan.steps.size();
@@ -161,12 +172,12 @@ class BenchCommand final : public Command {
     for (int i = 1; i < warmup_; ++i) WHET_RETURN_IF_ERROR(runner.Run());
     WHET_RETURN_IF_ERROR(MeasureRuns(console, runner, &m));
     m.peak_rss_bytes = PeakRssBytes();
-    if (session != nullptr && (profile_ || !trace_.empty())) {
-      session->EnableProfile(true);
+    if (planned != nullptr && (profile_ || !trace_.empty())) {
+      planned->EnableProfile(true);
       const size_t count = std::clamp<size_t>(m.runs_ms.size(), 1, 50);
-      for (size_t i = 0; i < count; ++i) WHET_RETURN_IF_ERROR(session->Run());
-      WHET_ASSIGN_OR_RETURN(m.peak_gflops, MeasurePeakGflops(engine_.isa, session->threads()));
-      m.profile = ProfileOf(*session, count, m.peak_gflops);
+      for (size_t i = 0; i < count; ++i) WHET_RETURN_IF_ERROR(runner.Run());
+      WHET_ASSIGN_OR_RETURN(m.peak_gflops, MeasurePeakGflops(engine_.isa, planned->threads()));
+      m.profile = ProfileOf(*planned, count, m.peak_gflops);
     }
     return m;
   }
@@ -193,7 +204,10 @@ class BenchCommand final : public Command {
     return {};
   }
 
-  std::string EngineText(const Measurement& m) const { return m.steps > 0 ? "plan" : "references"; }
+  std::string EngineText(const Measurement& m) const {
+    if (m.steps == 0) return "references";
+    return m.whole ? "plan" : "split";
+  }
 
   void PrintJson(const Console& console, const ExecutorOptions& options, const Measurement& m,
                  const Executor& executor) const {
@@ -252,9 +266,8 @@ class BenchCommand final : public Command {
                          FormatBytes(m.peak_rss_bytes).c_str(), FormatBytes(m.arena_bytes).c_str(),
                          FormatBytes(m.weights_bytes).c_str()));
     if (m.joules_per_run) console.Print(Format("  energy     %.3f mJ per run\n", *m.joules_per_run * 1e3));
-    if (m.steps == 0) {
-      console.Print(Format("  note       no plan was used (%s); the operators' slow references ran\n",
-                           executor.evaluator_reason().c_str()));
+    if (!m.whole) {
+      console.Print(Format("  note       on slow references: %s\n", executor.evaluator_reason().c_str()));
     } else if (!m.reference_operators.empty()) {
       std::string names;
       for (const std::string& op : m.reference_operators) {

@@ -60,7 +60,7 @@ class RunCommand final : public Command {
       }
     }
     if (!engine_.reference && !executor.evaluator_reason().empty()) {
-      std::fprintf(stderr, "whet run: note: no plan can be made, so the operators' slow references ran: %s\n",
+      std::fprintf(stderr, "whet run: note: on the operators' slow references: %s\n",
                    executor.evaluator_reason().c_str());
     }
     return DeliverOutputs(console, graph, inputs, runs, outputs_);
