@@ -10,6 +10,7 @@
 #include "cli/load_model.h"
 #include "cli/model_inputs.h"
 #include "compile/compiler.h"
+#include "compile/split.h"
 #include "fleet/json/nlohmann.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
@@ -69,6 +70,9 @@ nlohmann::ordered_json PortsJson(std::span<Value* const> values) {
 struct PlanSummary {
   std::shared_ptr<const Plan> plan;
   std::string reason;
+  // Where a part of the nodes can be planned.
+  size_t planned_nodes = 0;
+  size_t nodes = 0;
   std::map<std::string, size_t> reference_operators;  // and their steps
 };
 
@@ -86,6 +90,12 @@ PlanSummary SummarizePlan(const Graph& graph) {
   Result<std::shared_ptr<const Plan>> plan = Compile(graph, {});
   if (!plan.ok()) {
     summary.reason = plan.status().ToString();
+    if (auto optimized = Optimize(graph, {}); plan.status().code() == Code::kUnsupported && optimized.ok()) {
+      if (const auto split = SplitWhereDataDecidesShapes(**optimized); split.ok()) {
+        summary.planned_nodes = split->front_nodes;
+        summary.nodes = split->front_nodes + split->rest_nodes;
+      }
+    }
     return summary;
   }
   summary.plan = std::move(*plan);
@@ -224,7 +234,8 @@ class InspectCommand final : public Command {
   }
 
   static nlohmann::ordered_json PlanJson(const PlanSummary& plan) {
-    if (plan.plan == nullptr) return {{"none", plan.reason}};
+    if (plan.plan == nullptr)
+      return {{"none", plan.reason}, {"planned_nodes", plan.planned_nodes}, {"nodes", plan.nodes}};
     return {{"isa", IsaName(plan.plan->isa)},
             {"steps", plan.plan->steps.size()},
             {"arena_bytes", plan.plan->arena_bytes},
@@ -237,6 +248,10 @@ class InspectCommand final : public Command {
   static void PrintPlanSummary(const Console& console, const PlanSummary& plan) {
     if (plan.plan == nullptr) {
       console.Print(Format("  no plan: %s\n", plan.reason.c_str()));
+      if (plan.nodes > 0) {
+        console.Print(Format("  %zu of %zu nodes are planned, the references run the others\n",
+                             plan.planned_nodes, plan.nodes));
+      }
       return;
     }
     console.Print(Format("  plan for %s: %zu steps, peak arena %s, weights %s\n",
