@@ -183,6 +183,11 @@ Status CheckReleases(const RepositoryEdit& edit, std::string_view family, const 
   return OkStatus();
 }
 
+// The end of an operation that changes keys.
+Status Finish(RepositoryEdit& edit, const RepositoryOptions& options) {
+  return options.draft_folder.empty() ? edit.Commit() : edit.Draft(options.draft_folder);
+}
+
 }  // namespace
 
 Repository::Repository(std::string folder, std::shared_ptr<const KeyStore> keys, RepositoryOptions options)
@@ -204,7 +209,7 @@ Result<Repository> Repository::Create(const std::string& folder, std::shared_ptr
   if (!plan.deltas.public_keys.empty()) {
     WHET_RETURN_IF_ERROR(DelegateIn(edit, kDeltasRole, {"deltas/*"}, plan.deltas));
   }
-  WHET_RETURN_IF_ERROR(edit.Commit());
+  WHET_RETURN_IF_ERROR(Finish(edit, repository.options_));
   return repository;
 }
 
@@ -352,7 +357,7 @@ Status Repository::Delegate(std::string_view role, const std::vector<std::string
                             const RoleSigners& signers) {
   WHET_ASSIGN_OR_RETURN(RepositoryEdit edit, RepositoryEdit::Begin(folder_, *keys_, options_));
   WHET_RETURN_IF_ERROR(DelegateIn(edit, role, paths, signers));
-  return edit.Commit();
+  return Finish(edit, options_);
 }
 
 Status Repository::AddKey(std::string_view role, std::string_view public_key) {
@@ -368,7 +373,7 @@ Status Repository::AddKey(std::string_view role, std::string_view public_key) {
   }
   (*entry)["keyids"].push_back(id);
   WHET_RETURN_IF_ERROR(SignAnewIfNeeded(edit, role, *table.keys, *entry));
-  return edit.Commit();
+  return Finish(edit, options_);
 }
 
 Status Repository::RotateKey(std::string_view role, std::string_view old_key_id,
@@ -389,7 +394,7 @@ Status Repository::RotateKey(std::string_view role, std::string_view old_key_id,
   *old_id = added["keyids"][0];
   DropUnusedKeys(table);
   WHET_RETURN_IF_ERROR(SignAnewIfNeeded(edit, role, *table.keys, *entry));
-  return edit.Commit();
+  return Finish(edit, options_);
 }
 
 Status Repository::SetThreshold(std::string_view role, uint64_t threshold) {
@@ -402,7 +407,7 @@ Status Repository::SetThreshold(std::string_view role, uint64_t threshold) {
   }
   (*entry)["threshold"] = threshold;
   WHET_RETURN_IF_ERROR(SignAnewIfNeeded(edit, role, *table.keys, *entry));
-  return edit.Commit();
+  return Finish(edit, options_);
 }
 
 Status Repository::RevokeKey(std::string_view key_id) {
@@ -437,7 +442,7 @@ Status Repository::RevokeKey(std::string_view key_id) {
     WHET_ASSIGN_OR_RETURN(auto found, EntryOf(edit, role));
     DropUnusedKeys(found.first);
   }
-  return edit.Commit();
+  return Finish(edit, options_);
 }
 
 Result<std::string> Repository::PrepareRole(std::string_view role,

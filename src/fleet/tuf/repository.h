@@ -35,6 +35,10 @@ struct RepositoryLifetimes {
 struct RepositoryOptions {
   RepositoryLifetimes lifetimes;
   std::function<int64_t()> clock;  // seconds since 1970; the system's if empty
+  // Where it is not empty, what changes keys (Create, Delegate, AddKey, RotateKey, SetThreshold, RevokeKey)
+  // needs none: it writes what has to be signed into this folder, and nothing into the repository
+  // (key_change.h).
+  std::string draft_folder;
 };
 
 // Who may sign for a role: Ed25519 public keys (64 hexadecimal digits) and how many of them must.

@@ -239,12 +239,61 @@ Result<Json*> RepositoryEdit::Change(std::string_view role) {
     WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxMetadataBytes}));
     body = std::move(document["signed"]);
   }
-  return &changes_.emplace(std::string(role), Edited{std::move(body), {}}).first->second.body;
+  return &changes_.emplace(std::string(role), Edited{.body = std::move(body)}).first->second.body;
 }
 
 Status RepositoryEdit::SetSigned(std::string_view role, std::string_view text) {
   WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxMetadataBytes}));
-  changes_.insert_or_assign(std::string(role), Edited{std::move(document["signed"]), std::string(text)});
+  changes_.insert_or_assign(std::string(role),
+                            Edited{.body = std::move(document["signed"]), .text = std::string(text)});
+  return OkStatus();
+}
+
+Status RepositoryEdit::SetDrafted(std::string_view role, std::string_view text) {
+  Edited change;
+  SignedMetadata next;
+  if (role == kRootRole) {
+    WHET_ASSIGN_OR_RETURN(next, ParseRoot(text, EditorLimits()));
+  } else {
+    WHET_ASSIGN_OR_RETURN(next, ParseTargets(text, EditorLimits()));
+  }
+  WHET_ASSIGN_OR_RETURN(const Json* const now, Change(role));
+  const auto due = (*now)["version"].get<int64_t>() + 1;
+  if (next.version != due) {
+    return Error(
+        Code::kInvalidArgument,
+        "version %lld of the role '%s' was drafted, but version %lld is due: something else was changed in "
+        "between; make the change again and have it signed",
+        static_cast<long long>(next.version), std::string(role).c_str(), static_cast<long long>(due));
+  }
+  if (next.expires <= now_) {
+    return Error(Code::kInvalidArgument, "the draft of the role '%s' has expired; make the change again",
+                 std::string(role).c_str());
+  }
+  WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxMetadataBytes}));
+  change.body = std::move(document["signed"]);
+  change.is_drafted = true;
+  change.signatures = std::move(next.signatures);
+  changes_.insert_or_assign(std::string(role), std::move(change));
+  return OkStatus();
+}
+
+Status RepositoryEdit::Draft(const std::string& folder) {
+  std::error_code error;
+  if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error)) {
+    return Error(Code::kInvalidArgument, "is not empty: a change is drafted in a folder of its own")
+        .At(folder);
+  }
+  WHET_RETURN_IF_ERROR(MakeFolders(folder));
+  for (auto& [role, change] : changes_) {
+    // What online keys sign when the change is made.
+    if (role == kSnapshotRole || role == kTimestampRole) continue;
+    change.body["version"] = change.body["version"].get<int64_t>() + 1;
+    change.body["expires"] = FormatUtcTime(now_ + Lifetime(role));
+    WHET_ASSIGN_OR_RETURN(const std::string text, CanonicalJson(change.body));
+    WHET_RETURN_IF_ERROR(
+        WriteFileAtomically(folder + "/" + RoleFileName(role), std::as_bytes(std::span(text))));
+  }
   return OkStatus();
 }
 
@@ -264,9 +313,12 @@ Status RepositoryEdit::NextKeys(std::string_view role, KeyMap& keys, RoleKeys& r
   return OkStatus();
 }
 
-Result<std::string> RepositoryEdit::Sign(std::string_view role, Json& body) {
-  body["version"] = body["version"].get<int64_t>() + 1;
-  body["expires"] = FormatUtcTime(now_ + Lifetime(role));
+Result<std::string> RepositoryEdit::Sign(std::string_view role, Edited& change) {
+  Json& body = change.body;
+  if (!change.is_drafted) {
+    body["version"] = body["version"].get<int64_t>() + 1;
+    body["expires"] = FormatUtcTime(now_ + Lifetime(role));
+  }
   WHET_ASSIGN_OR_RETURN(const std::string canonical, CanonicalJson(body));
   // Root, and targets, decide about keys: their own new content counts.
   if (role == kRootRole) {
@@ -291,22 +343,29 @@ Result<std::string> RepositoryEdit::Sign(std::string_view role, Json& body) {
   check.canonical = canonical;
   Json signatures = Json::array();
   for (const std::string& id : signers) {
-    const SigningKey* key = keys_->Find(id);
-    if (!key) continue;
-    check.signatures.push_back({id, key->Sign(canonical)});
+    const auto drafted = std::ranges::find(change.signatures, id, &Signature::key_id);
+    if (const SigningKey* key = keys_->Find(id)) {
+      check.signatures.push_back({id, key->Sign(canonical)});
+    } else if (drafted != change.signatures.end()) {
+      check.signatures.push_back(*drafted);
+    } else {
+      continue;
+    }
     signatures.push_back({{"keyid", id}, {"sig", ToHex(check.signatures.back().bytes)}});
   }
   const Status enough = VerifyThreshold(check, all_keys, role_keys);
   if (!enough.ok()) {
-    return Error(Code::kInvalidArgument,
-                 "too few keys of the role '%s' are at hand to sign it (%llu must): give more key files",
-                 std::string(role).c_str(), static_cast<unsigned long long>(role_keys.threshold));
+    return Error(
+        Code::kInvalidArgument,
+        "too few keys of the role '%s' are at hand to sign it (%llu must): give more key files, or have "
+        "their holders sign a draft ('whet key sign')",
+        std::string(role).c_str(), static_cast<unsigned long long>(role_keys.threshold));
   }
   if (role == kRootRole && !is_new_ &&
       !VerifyThreshold(check, root_.keys, TopLevelKeys(root_, kRootRole)).ok()) {
     return Error(Code::kInvalidArgument,
                  "a new root must also be signed by the keys that are trusted so far (%llu of them): give "
-                 "more key files",
+                 "more key files, or have their holders sign a draft ('whet key sign')",
                  static_cast<unsigned long long>(TopLevelKeys(root_, kRootRole).threshold));
   }
   return Json{{"signatures", std::move(signatures)}, {"signed", body}}.dump();
@@ -362,7 +421,7 @@ Status RepositoryEdit::CommitAlways(bool new_snapshot) {
     if (found == changes_.end()) return OkStatus();
     Edited& change = found->second;
     if (change.text.empty()) {
-      WHET_ASSIGN_OR_RETURN(change.text, Sign(role, change.body));
+      WHET_ASSIGN_OR_RETURN(change.text, Sign(role, change));
     }
     File file{std::to_string(change.body["version"].get<int64_t>()) + "." + RoleFileName(role), change.text};
     if (role == kRootRole) {
@@ -384,12 +443,13 @@ Status RepositoryEdit::CommitAlways(bool new_snapshot) {
   if (new_snapshot) {
     WHET_ASSIGN_OR_RETURN(Json* const snapshot, Change(kSnapshotRole));
     for (auto& [name, entry] : listed) (*snapshot)["meta"][name] = std::move(entry);
-    WHET_ASSIGN_OR_RETURN(std::string text, Sign(kSnapshotRole, *snapshot));
+    WHET_ASSIGN_OR_RETURN(std::string text, Sign(kSnapshotRole, changes_.find(kSnapshotRole)->second));
     const auto version = (*snapshot)["version"].get<int64_t>();
     (*timestamp)["meta"]["snapshot.json"] = MetaFileJson(version, text);
     files.push_back({std::to_string(version) + ".snapshot.json", std::move(text)});
   }
-  WHET_ASSIGN_OR_RETURN(const std::string timestamp_text, Sign(kTimestampRole, *timestamp));
+  WHET_ASSIGN_OR_RETURN(const std::string timestamp_text,
+                        Sign(kTimestampRole, changes_.find(kTimestampRole)->second));
 
   for (const File& file : files) WHET_RETURN_IF_ERROR(WriteMetadata(file.name, file.text));
   // A root is seen as soon as it is there. If the old keys have signed the rest too, the rest goes first, and

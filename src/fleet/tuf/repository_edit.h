@@ -41,6 +41,11 @@ class RepositoryEdit {
   Result<nlohmann::json*> Change(std::string_view role);
   // A role's next version that is signed already.
   Status SetSigned(std::string_view role, std::string_view text);
+  // A role's next version as it was drafted, with the signatures that it has so far. The keys at hand add
+  // theirs; on Commit there must be enough.
+  Status SetDrafted(std::string_view role, std::string_view text);
+  // Writes what others have to sign into a folder (key_change.h), and nothing into the repository.
+  Status Draft(const std::string& folder);
   // A target's bytes: from a file, or as they are. Their place is named by `sha256`, which is checked.
   Status WriteTarget(std::string_view path, std::string_view sha256, const std::string& source_file);
   Status WriteTargetBytes(std::string_view path, std::string_view sha256, std::string_view bytes);
@@ -53,7 +58,9 @@ class RepositoryEdit {
  private:
   struct Edited {
     nlohmann::json body;
-    std::string text;  // not empty: signed already, to be written as it is
+    std::string text = {};  // not empty: signed already, to be written as it is
+    bool is_drafted = false;
+    std::vector<Signature> signatures = {};  // of a draft
   };
 
   RepositoryEdit(std::string folder, const KeyStore& keys, const RepositoryOptions& options, int lock);
@@ -66,8 +73,9 @@ class RepositoryEdit {
   int64_t Lifetime(std::string_view role) const;
   // The keys of `role` as they will be after this transaction.
   Status NextKeys(std::string_view role, KeyMap& keys, RoleKeys& role_keys) const;
-  // Signs with every key at hand that `role` has or had; an error if that is fewer than the threshold.
-  Result<std::string> Sign(std::string_view role, nlohmann::json& body);
+  // Signs with every key at hand that `role` has or had; an error if that, with what a draft has, is fewer
+  // than the threshold.
+  Result<std::string> Sign(std::string_view role, Edited& change);
   Status WriteMetadata(const std::string& name, std::string_view text) const;
 
   std::string folder_;
