@@ -6,6 +6,7 @@
 #include "cli/console.h"
 #include "cli/key_files.h"
 #include "fleet/json/nlohmann.h"
+#include "fleet/tuf/key_change.h"
 #include "fleet/tuf/repository.h"
 
 namespace whet::cli {
@@ -21,7 +22,10 @@ class KeyCommand final : public Command {
     return "  whet key new keys/release.key\n"
            "  whet key show keys/release.key\n"
            "  whet key rotate --repo repo --role timestamp --old KEYID --new keys/online2.key --keys keys\n"
-           "  whet key revoke KEYID --repo repo --keys keys";
+           "  whet key revoke KEYID --repo repo --keys keys\n"
+           "  whet key rotate --repo repo --role root --old KEYID --new carol.pub --draft change\n"
+           "  whet key sign change --repo copy-of-repo --key alice.key\n"
+           "  whet key apply change --repo repo --key online.key";
   }
 
   void Define(Arguments& args) override {
@@ -48,17 +52,34 @@ class KeyCommand final : public Command {
           .Type("ROLE")
           .Required();
     }
+    sign_ = args.AddAction("sign", "Sign a change that --draft made; each key's holder where the key is");
+    sign_.Add("CHANGE", draft_, "The folder of the change").Required();
+    sign_.Add("--repo", repository_, "The repository's folder, or a copy of it: shows what changes")
+        .Type("FOLDER");
+    apply_ = args.AddAction("apply", "Make a change that enough keys have signed");
+    apply_.Add("CHANGE", draft_, "The folder of the change").Required();
     for (Arguments sub : {add_, rotate_, threshold_, revoke_}) {
-      sub.Add("--repo", repository_, "The repository's folder").Required().Type("FOLDER");
-      AddKeyOptions(sub, &keys_);
+      sub.Add("--draft", draft_, "Sign nothing, and write what has to be signed into this new folder")
+          .Type("FOLDER");
     }
+    for (Arguments sub : {add_, rotate_, threshold_, revoke_, apply_}) {
+      sub.Add("--repo", repository_, "The repository's folder").Required().Type("FOLDER");
+    }
+    for (Arguments sub : {add_, rotate_, threshold_, revoke_, sign_, apply_}) AddKeyOptions(sub, &keys_);
   }
 
   Status Run(Console& console) override {
     if (new_.given()) return New(console);
     if (show_.given()) return Show(console);
     WHET_ASSIGN_OR_RETURN(const auto keys, OpenKeys(keys_));
-    WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys));
+    if (sign_.given()) return Sign(console, *keys);
+    if (apply_.given()) {
+      WHET_RETURN_IF_ERROR(fleet::ApplyKeyChange(draft_, repository_, *keys));
+      return Done(console, "changed");
+    }
+    fleet::RepositoryOptions options;
+    options.draft_folder = draft_;
+    WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys, options));
     if (revoke_.given()) {
       WHET_RETURN_IF_ERROR(repository.RevokeKey(old_id_));
       return Done(console, "revoked");
@@ -77,11 +98,39 @@ class KeyCommand final : public Command {
   }
 
  private:
-  static Status Done(Console& console, const char* what) {
+  Status Done(Console& console, const char* what) const {
+    const bool is_draft = !draft_.empty() && !apply_.given();
+    if (is_draft) what = "drafted";
     if (console.json()) {
       console.PrintJson({{"done", what}});
     } else {
-      console.Print(Format("%s\n", what));
+      console.Print(
+          Format("%s%s\n", what, is_draft ? "; its signers run 'whet key sign' on the folder" : ""));
+    }
+    return {};
+  }
+
+  Status Sign(Console& console, const fleet::KeyStore& keys) {
+    WHET_ASSIGN_OR_RETURN(const fleet::KeyChange change, fleet::SignKeyChange(draft_, keys, repository_));
+    auto roles = nlohmann::ordered_json::array();
+    std::string text;
+    for (const fleet::KeyChange::Role& role : change.roles) {
+      roles.push_back({{"role", role.role},
+                       {"version", role.version},
+                       {"differences", role.differences},
+                       {"signed_by", role.signed_by},
+                       {"missing", role.missing}});
+      text += Format("%s, version %lld\n", role.role.c_str(), static_cast<long long>(role.version));
+      for (const std::string& difference : role.differences) text += "  " + difference + "\n";
+      for (const std::string& id : role.signed_by) text += "  signed by " + id + "\n";
+      if (role.missing > 0) {
+        text += Format("  %llu more must sign\n", static_cast<unsigned long long>(role.missing));
+      }
+    }
+    if (console.json()) {
+      console.PrintJson({{"complete", change.is_complete()}, {"roles", roles}});
+    } else {
+      console.Print(text);
     }
     return {};
   }
@@ -116,8 +165,11 @@ class KeyCommand final : public Command {
   Arguments rotate_;
   Arguments threshold_;
   Arguments revoke_;
+  Arguments sign_;
+  Arguments apply_;
   std::string file_;
   std::string repository_;
+  std::string draft_;
   std::string role_;
   std::string old_id_;
   std::string new_key_;

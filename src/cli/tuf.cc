@@ -76,6 +76,11 @@ class TufCommand final : public Command {
     for (Arguments sub : {delegate_, renew_, show_}) {
       sub.Add("--repo", repository_, "The repository's folder").Required().Type("FOLDER");
     }
+    for (Arguments sub : {create_, delegate_}) {
+      sub.Add("--draft", options_.draft_folder,
+              "Sign nothing, and write what has to be signed into this new folder ('whet key sign')")
+          .Type("FOLDER");
+    }
     for (Arguments sub : {create_, delegate_, renew_}) AddKeyOptions(sub, &keys_);
   }
 
@@ -83,7 +88,7 @@ class TufCommand final : public Command {
     if (init_.given() || refresh_.given() || download_.given()) return RunClient(console);
     WHET_ASSIGN_OR_RETURN(const auto keys, OpenKeys(keys_));
     if (create_.given()) return Create(console, keys);
-    WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys));
+    WHET_ASSIGN_OR_RETURN(fleet::Repository repository, fleet::Repository::Open(repository_, keys, options_));
     if (show_.given()) return Show(console, repository);
     if (renew_.given()) {
       WHET_ASSIGN_OR_RETURN(const bool renewed, repository.RefreshOnlineRoles());
@@ -100,6 +105,11 @@ class TufCommand final : public Command {
       console.Print(what + "\n");
     }
     return {};
+  }
+
+  bool IsDraft() const { return !options_.draft_folder.empty(); }
+  Status SayDrafted(Console& console) const {
+    return Say(console, "drafted in " + options_.draft_folder + "; its signers run 'whet key sign' on it");
   }
 
   static Status Needs(const std::string& value, const char* option) {
@@ -148,8 +158,9 @@ class TufCommand final : public Command {
     WHET_RETURN_IF_ERROR(ToPublicKeys(plan_.targets));
     WHET_ASSIGN_OR_RETURN(const std::string online, ReadPublicKey(online_));
     plan_.snapshot = plan_.timestamp = plan_.deltas = {{online}, 1};
-    auto created = fleet::Repository::Create(repository_, keys, plan_);
+    auto created = fleet::Repository::Create(repository_, keys, plan_, options_);
     if (!created.ok()) return created.TakeStatus();
+    if (IsDraft()) return SayDrafted(console);
     return Say(console,
                "made " + repository_ + "; devices trust it by " + repository_ + "/metadata/1.root.json");
   }
@@ -165,6 +176,7 @@ class TufCommand final : public Command {
     WHET_RETURN_IF_ERROR(ToPublicKeys(signers_));
     const std::string path = kind + "/" + rest + (kind == "models" ? "/*/*" : "/*");
     WHET_RETURN_IF_ERROR(repository.Delegate(role_, {path}, signers_));
+    if (IsDraft()) return SayDrafted(console);
     return Say(console, role_ + " may speak for " + path);
   }
 
@@ -229,6 +241,7 @@ class TufCommand final : public Command {
   std::string role_;
   std::string online_;
   fleet::RepositoryPlan plan_;
+  fleet::RepositoryOptions options_;
   fleet::RoleSigners signers_;
   KeyArguments keys_;
 };

@@ -16,7 +16,7 @@ refused() {
   grep -q "$wanted" out || { cat out; fail "does not say '$wanted': $*"; }
 }
 
-mkdir keys trusted got
+mkdir keys trusted trusted-apart got
 for name in root targets online alice bob mallory; do "$whet" key new keys/$name.key >/dev/null; done
 refused "exists already" "$whet" key new keys/root.key
 refused "passphrase is wrong" env WHET_PASSPHRASE=wrong "$whet" tuf create other --root keys/root.key \
@@ -64,4 +64,41 @@ old=$("$whet" key show keys/alice.key --json | sed -n 's/.*"keyid": "\(.*\)".*/\
 "${client[@]}" --target-name models/fashion/1.0.0/f32.whet download
 refused "no role has the key" "$whet" key revoke "$old" --repo repo "${admin[@]}"
 "$whet" tuf show --repo repo | grep -q "models.fashion"
+
+# Keys whose holders are on machines of their own: a root that two of three sign, and its rotation. Each key has its
+# own passphrase, and each process is given one alone.
+holder() { WHET_PASSPHRASE="$1's own" "$whet" "${@:2}"; }
+key_id() { "$whet" key show "keys/$1.key" --json | sed -n 's/.*"keyid": "\(.*\)".*/\1/p'; }
+for name in ann ben cem dan eve server; do holder $name key new keys/$name.key >/dev/null; done
+"$whet" tuf create apart --root keys/ann.key --root keys/ben.key --root keys/cem.key --root-threshold 2 \
+  --targets keys/eve.key --online keys/server.key --draft first
+holder ann key sign first --key keys/ann.key | grep -q "1 more must sign"
+refused "too few keys of the role 'root'" holder server key apply first --repo apart --key keys/server.key
+holder cem key sign first --key keys/cem.key >/dev/null
+holder eve key sign first --key keys/eve.key >/dev/null
+holder server key apply first --repo apart --key keys/server.key
+"$whet" tuf --metadata-dir trusted-apart init apart/metadata/1.root.json
+
+"$whet" key rotate --repo apart --role root --old "$(key_id cem)" --new keys/dan.key --draft change
+for name in ann dan; do # each on a copy
+  cp -r apart/. "copy-$name"
+  holder $name key sign change --repo "copy-$name" --key keys/$name.key >signed
+  grep -q "key $(key_id cem | cut -c1-12) goes" signed || fail "does not say which key goes"
+done
+# Ann and the new key are two, but the root that devices have wants two of its own.
+refused "the keys that are trusted so far" holder server key apply change --repo apart --key keys/server.key
+refused "none of the keys given" holder eve key sign change --repo apart --key keys/eve.key
+refused "passphrase is wrong" holder ann key sign change --repo apart --key keys/ben.key
+holder ben key sign change --repo apart --key keys/ben.key >/dev/null
+holder server key apply change --repo apart --key keys/server.key
+apart=("$whet" tuf --metadata-dir trusted-apart --metadata-url "file://$work/apart/metadata")
+"${apart[@]}" refresh
+grep -q "$(key_id dan)" trusted-apart/root.json || fail "devices do not have the new root"
+
+# A delegation, which the key of targets signs elsewhere.
+"$whet" tuf delegate models.fashion --repo apart --signer keys/alice.key --signer keys/bob.key --threshold 2 --draft delegation
+holder eve key sign delegation --repo apart --key keys/eve.key | grep -q "models.fashion: may speak for"
+holder server key apply delegation --repo apart --key keys/server.key
+"$whet" tuf show --repo apart | grep -q "models.fashion"
+"${apart[@]}" refresh
 echo "releases: ok"
