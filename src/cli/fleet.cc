@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "cli/server_client.h"
+#include "fleet/json/json.h"
 #include "fleet/json/nlohmann.h"
 #include "fleet/rollout/simulate/simulation.h"
 #include "fleet/tuf/names.h"
@@ -17,6 +18,7 @@
 namespace whet::cli {
 namespace {
 
+using fleet::JsonMember;
 using fleet::RolloutState;
 using nlohmann::json;
 using nlohmann::ordered_json;
@@ -150,16 +152,16 @@ class FleetCommand final : public Command {
       console.PrintJson(ordered_json(overview));
       return {};
     }
-    const json& devices = Member(overview, "devices");
+    const json& devices = JsonMember(overview, "devices");
     std::string text = Shown(devices, "total") + " devices:";
     for (const char* kind : {"healthy", "degraded", "unknown", "dark"}) {
       text += std::string(kind[0] == 'h' ? " " : ", ") + Shown(devices, kind) + " " + kind;
     }
     Table table({"family", "version", "devices", "p95", "errors per million"}, {2, 3, 4});
-    for (const json& family : Member(overview, "families")) {
-      for (const json& version : Member(family, "versions")) {
-        const json& p95 = Member(version, "p95_ms");
-        const json& errors = Member(version, "errors_per_million");
+    for (const json& family : JsonMember(overview, "families")) {
+      for (const json& version : JsonMember(family, "versions")) {
+        const json& p95 = JsonMember(version, "p95_ms");
+        const json& errors = JsonMember(version, "errors_per_million");
         table.Add({Shown(family, "family"), Shown(version, "version"), Shown(version, "devices"),
                    p95.is_number() ? Format("%.3g ms", p95.get<double>()) : "-",
                    errors.is_number() ? Format("%.0f", errors.get<double>()) : "-"});
@@ -167,12 +169,12 @@ class FleetCommand final : public Command {
     }
     text += "\n" + table.ToString();
     Table rollouts({"rollout", "channel", "family", "candidate", "state", "percent"}, {5});
-    for (const json& rollout : Member(overview, "rollouts")) {
+    for (const json& rollout : JsonMember(overview, "rollouts")) {
       rollouts.Add({Shown(rollout, "id"), Shown(rollout, "channel"), Shown(rollout, "family"),
-                    Shown(Member(rollout, "candidate"), "version"), Shown(rollout, "state"),
+                    Shown(JsonMember(rollout, "candidate"), "version"), Shown(rollout, "state"),
                     Shown(rollout, "percent")});
     }
-    const json& under_way = Member(overview, "rollouts");
+    const json& under_way = JsonMember(overview, "rollouts");
     console.Print(under_way.is_array() && !under_way.empty() ? text + "\n" + rollouts.ToString() : text);
     return {};
   }
@@ -194,11 +196,11 @@ class FleetCommand final : public Command {
     Table table({"device", "channel", "health", "runs", "last seen"});
     for (const json& device : devices) {
       std::string runs;
-      for (const json& active : Member(device, "active")) {
+      for (const json& active : JsonMember(device, "active")) {
         runs += (runs.empty() ? "" : ", ") + Shown(active, "family") + " " + Shown(active, "version") + " (" +
                 Shown(active, "variant") + ")";
       }
-      const bool dark = Member(device, "dark") == json(true);
+      const bool dark = JsonMember(device, "dark") == json(true);
       table.Add({Shown(device, "device"), Shown(device, "channel"), dark ? "dark" : Shown(device, "health"),
                  runs.empty() ? "-" : runs, Shown(device, "last_seen")});
     }

@@ -20,6 +20,7 @@
 namespace whet::cli {
 namespace {
 
+using fleet::JsonMember;
 using nlohmann::json;
 using nlohmann::ordered_json;
 
@@ -37,7 +38,7 @@ bool IsOver(const json& rollout) {
 
 // A gate's number: shares in percent, times and energies with their unit.
 std::string Number(const json& metric, const char* key) {
-  const json& value = Member(metric, key);
+  const json& value = JsonMember(metric, key);
   if (!value.is_number()) return "-";
   const std::string name = Shown(metric, "name");
   if (name == "latency_p95") return Format("%.3g ms", value.get<double>());
@@ -47,9 +48,9 @@ std::string Number(const json& metric, const char* key) {
 
 // "stage 2 of 3, 50 % of the devices".
 std::string StageText(const json& rollout) {
-  const json& stages = Member(rollout, "stages");
-  const json& stage = Member(rollout, "stage");
-  const json& percent = Member(rollout, "percent");
+  const json& stages = JsonMember(rollout, "stages");
+  const json& stage = JsonMember(rollout, "stage");
+  const json& percent = JsonMember(rollout, "percent");
   if (!stages.is_array() || !stage.is_number() || !percent.is_number()) return "";
   std::string text = Format("stage %d of %zu", stage.get<int>() + 1, stages.size());
   if (Shown(rollout, "state") != "rolled-back")
@@ -202,12 +203,12 @@ class RolloutCommand final : public Command {
     WHET_ASSIGN_OR_RETURN(const json channels,
                           server_.Put("/channels/" + channel_,
                                       {{"family", family_}, {"version", candidate_}, {"trial_s", trial_s_}}));
-    return PrintChannels(console, Member(channels, "items"));
+    return PrintChannels(console, JsonMember(channels, "items"));
   }
 
   Status Channels(Console& console) {
     WHET_ASSIGN_OR_RETURN(const json channels, server_.Get("/channels"));
-    return PrintChannels(console, Member(channels, "items"));
+    return PrintChannels(console, JsonMember(channels, "items"));
   }
 
   Status PrintChannels(const Console& console, const json& channels) const {
@@ -215,7 +216,7 @@ class RolloutCommand final : public Command {
     Table table({"channel", "family", "version", "rollout"});
     for (const json& channel : channels) {
       if (!channel_.empty() && Shown(channel, "channel") != channel_) continue;
-      for (const json& entry : Member(channel, "families")) {
+      for (const json& entry : JsonMember(channel, "families")) {
         if (!family_.empty() && Shown(entry, "family") != family_) continue;
         table.Add({Shown(channel, "channel"), Shown(entry, "family"), Shown(entry, "version"),
                    Shown(entry, "rollout")});
@@ -241,7 +242,7 @@ class RolloutCommand final : public Command {
     Table table({"id", "channel", "family", "candidate", "state", "percent", "updated"}, {5});
     for (const json& rollout : items) {
       table.Add({Shown(rollout, "id"), Shown(rollout, "channel"), Shown(rollout, "family"),
-                 Shown(Member(rollout, "candidate"), "version"), Shown(rollout, "state"),
+                 Shown(JsonMember(rollout, "candidate"), "version"), Shown(rollout, "state"),
                  Shown(rollout, "percent"), Shown(rollout, "updated")});
     }
     console.Print(table.ToString() + Format("%zu rollouts\n", items.size()));
@@ -251,22 +252,23 @@ class RolloutCommand final : public Command {
   static void PrintRollout(const Console& console, const json& rollout) {
     std::string text =
         Format("%s: %s %s after %s in %s\n%s, %s\n", Shown(rollout, "id").c_str(),
-               Shown(rollout, "family").c_str(), Shown(Member(rollout, "candidate"), "version").c_str(),
-               Shown(Member(rollout, "stable"), "version").c_str(), Shown(rollout, "channel").c_str(),
+               Shown(rollout, "family").c_str(), Shown(JsonMember(rollout, "candidate"), "version").c_str(),
+               Shown(JsonMember(rollout, "stable"), "version").c_str(), Shown(rollout, "channel").c_str(),
                Shown(rollout, "state").c_str(), StageText(rollout).c_str());
-    if (Member(rollout, "published") == json(false)) text += "its last change is not in the repository yet\n";
-    const json& gate = Member(rollout, "gate");
+    if (JsonMember(rollout, "published") == json(false))
+      text += "its last change is not in the repository yet\n";
+    const json& gate = JsonMember(rollout, "gate");
     if (gate.is_object()) {
       text += Format("\nThe gate: %s, %s\n", Shown(gate, "verdict").c_str(), Shown(gate, "reason").c_str());
       Table table({"metric", "new", "control", "verdict", "reason"}, {1, 2});
-      for (const json& metric : Member(gate, "metrics")) {
-        const bool judged = Member(metric, "judged") != json(false);
+      for (const json& metric : JsonMember(gate, "metrics")) {
+        const bool judged = JsonMember(metric, "judged") != json(false);
         table.Add({Shown(metric, "name"), Number(metric, "new"), Number(metric, "control"),
                    judged ? Shown(metric, "verdict") : "-", Shown(metric, "reason")});
       }
       text += table.ToString();
     }
-    const json& history = Member(rollout, "history");
+    const json& history = JsonMember(rollout, "history");
     if (history.is_array() && !history.empty()) {
       text += "\n";
       Table table({"time", "actor", "action", "reason"});
@@ -283,9 +285,9 @@ class RolloutCommand final : public Command {
   Result<std::string> Versions(const std::string& family) {
     WHET_ASSIGN_OR_RETURN(const json overview, server_.Get("/overview"));
     std::string text;
-    for (const json& entry : Member(overview, "families")) {
+    for (const json& entry : JsonMember(overview, "families")) {
       if (Shown(entry, "family") != family) continue;
-      for (const json& version : Member(entry, "versions")) {
+      for (const json& version : JsonMember(entry, "versions")) {
         const std::string devices = Shown(version, "devices");
         text += (text.empty() ? "" : ", ") + Shown(version, "version") + " on " + devices +
                 (text.empty() ? devices == "1" ? " device" : " devices" : "");
@@ -308,7 +310,7 @@ class RolloutCommand final : public Command {
       std::fflush(stdout);
     };
     while (true) {
-      const json& history = Member(rollout, "history");
+      const json& history = JsonMember(rollout, "history");
       for (; history.is_array() && told < history.size(); ++told) {
         const json& entry = history[told];
         const bool last = told + 1 == history.size();
@@ -333,7 +335,7 @@ class RolloutCommand final : public Command {
     if (console.json()) console.PrintJson(ordered_json(rollout));
     if (Shown(rollout, "state") == "done") return {};
     return Error(Code::kUnsupported, "%s %s was rolled back", Shown(rollout, "family").c_str(),
-                 Shown(Member(rollout, "candidate"), "version").c_str());
+                 Shown(JsonMember(rollout, "candidate"), "version").c_str());
   }
 
   ServerClient server_;

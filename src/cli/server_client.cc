@@ -13,6 +13,7 @@
 namespace whet::cli {
 namespace {
 
+using fleet::JsonMember;
 using nlohmann::json;
 
 constexpr uint64_t kMaxAnswer = uint64_t{64} << 20;
@@ -25,19 +26,11 @@ std::string Text(const json& body) { return body.dump(-1, ' ', false, json::erro
 }  // namespace
 
 std::string Shown(const json& object, const char* key) {
-  if (!object.is_object()) return "-";
-  const auto found = object.find(key);
-  if (found == object.end() || found->is_null()) return "-";
-  std::string text = found->is_string() ? found->get<std::string>() : found->dump();
+  const json& member = JsonMember(object, key);
+  if (member.is_null()) return "-";
+  std::string text = member.is_string() ? member.get<std::string>() : member.dump();
   std::ranges::replace_if(text, [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; }, ' ');
   return text;
-}
-
-const json& Member(const json& object, const char* key) {
-  static const json kNone;
-  if (!object.is_object()) return kNone;
-  const auto found = object.find(key);
-  return found == object.end() ? kNone : *found;
 }
 
 void ServerClient::Define(Arguments& args) {
@@ -103,12 +96,12 @@ Result<json> ServerClient::List(const std::string& path, const std::string& quer
     if (!query.empty()) page_path += "&" + query;
     if (!cursor.empty()) page_path += "&cursor=" + fleet::PercentEncode(cursor);
     WHET_ASSIGN_OR_RETURN(const json page, Get(page_path));
-    const json& list = Member(page, "items");
+    const json& list = JsonMember(page, "items");
     if (!list.is_array()) return Error(Code::kBadFile, "the server's answer is not a list");
     for (const json& item : list) {
       if (items.size() < most) items.push_back(item);
     }
-    const json& next = Member(page, "next");
+    const json& next = JsonMember(page, "next");
     const std::string before = std::exchange(cursor, next.is_string() ? next.get<std::string>() : "");
     if (cursor == before) cursor.clear();
   } while (!cursor.empty() && items.size() < most);

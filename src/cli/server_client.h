@@ -39,7 +39,5 @@ class ServerClient {
 
 // What a server sent is shown on a terminal: no control characters, and "-" for what is missing.
 std::string Shown(const nlohmann::json& object, const char* key);
-// The member, or null.
-const nlohmann::json& Member(const nlohmann::json& object, const char* key);
 
 }  // namespace whet::cli

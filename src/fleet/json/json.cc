@@ -29,10 +29,10 @@ bool IsDeeperThan(std::string_view text, int max_depth) {
   return false;
 }
 
-Result<const Json*> Member(const Json& object, const char* name) {
-  const auto found = object.find(name);
-  if (found == object.end()) return Error(Code::kBadFile, "'%s' is missing", name);
-  return &*found;
+Result<const Json*> Needed(const Json& object, const char* name) {
+  const Json& member = JsonMember(object, name);
+  if (member.is_null()) return Error(Code::kBadFile, "'%s' is missing", name);
+  return &member;
 }
 
 Result<Json> Parse(std::string_view text, const JsonLimits& limits) {
@@ -67,8 +67,15 @@ Result<Json> ParseJson(std::string_view text, const JsonLimits& limits, std::str
   return value;
 }
 
+const Json& JsonMember(const Json& object, const char* name) {
+  static const Json kNone;
+  if (!object.is_object()) return kNone;
+  const auto found = object.find(name);
+  return found == object.end() ? kNone : *found;
+}
+
 Result<std::string> JsonString(const Json& object, const char* name, size_t max_bytes) {
-  WHET_ASSIGN_OR_RETURN(const Json* const member, Member(object, name));
+  WHET_ASSIGN_OR_RETURN(const Json* const member, Needed(object, name));
   if (!member->is_string()) return Error(Code::kBadFile, "'%s' is not a string", name);
   const auto& text = member->get_ref<const std::string&>();
   if (text.size() > max_bytes)
@@ -77,7 +84,7 @@ Result<std::string> JsonString(const Json& object, const char* name, size_t max_
 }
 
 Result<uint64_t> JsonUnsigned(const Json& object, const char* name, uint64_t max) {
-  WHET_ASSIGN_OR_RETURN(const Json* const member, Member(object, name));
+  WHET_ASSIGN_OR_RETURN(const Json* const member, Needed(object, name));
   // The parser says "unsigned" of every integer that is not negative.
   if (!member->is_number_unsigned())
     return Error(Code::kBadFile, "'%s' is not a whole number from 0 on", name);
@@ -90,13 +97,13 @@ Result<uint64_t> JsonUnsigned(const Json& object, const char* name, uint64_t max
 }
 
 Result<const Json*> JsonObject(const Json& object, const char* name) {
-  WHET_ASSIGN_OR_RETURN(const Json* const member, Member(object, name));
+  WHET_ASSIGN_OR_RETURN(const Json* const member, Needed(object, name));
   if (!member->is_object()) return Error(Code::kBadFile, "'%s' is not an object", name);
   return member;
 }
 
 Result<const Json*> JsonArray(const Json& object, const char* name) {
-  WHET_ASSIGN_OR_RETURN(const Json* const member, Member(object, name));
+  WHET_ASSIGN_OR_RETURN(const Json* const member, Needed(object, name));
   if (!member->is_array()) return Error(Code::kBadFile, "'%s' is not an array", name);
   return member;
 }

@@ -22,7 +22,10 @@ struct JsonLimits {
 Result<nlohmann::json> ParseJson(std::string_view text, const JsonLimits& limits = {},
                                  std::string_view where = {});
 
-// Members of an object. An error names the member; `object` must be an object.
+// The member; null if it is not there, or `object` is no object.
+const nlohmann::json& JsonMember(const nlohmann::json& object, const char* name);
+
+// Members that must be there. An error names the member. (For many of one object: members.h.)
 Result<std::string> JsonString(const nlohmann::json& object, const char* name, size_t max_bytes = 4096);
 Result<uint64_t> JsonUnsigned(const nlohmann::json& object, const char* name,
                               uint64_t max = uint64_t{1} << 62);

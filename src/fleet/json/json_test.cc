@@ -28,5 +28,15 @@ TEST(Json, DepthAndSizeAreLimitedBeforeAnythingIsBuilt) {
   EXPECT_TRUE(ParseJson(R"({"a":"[[[[[[\"[[["})", {100, 1}).ok());
 }
 
+TEST(Json, AMemberThatIsNotThereIsNull) {
+  const auto object = *ParseJson(R"({"a": 1, "b": null})");
+  EXPECT_EQ(JsonMember(object, "a"), 1);
+  EXPECT_TRUE(JsonMember(object, "b").is_null());
+  EXPECT_TRUE(JsonMember(object, "c").is_null());
+  EXPECT_TRUE(JsonMember(JsonMember(object, "a"), "x").is_null());
+  EXPECT_FALSE(JsonString(object, "b").ok());
+  EXPECT_FALSE(JsonUnsigned(*ParseJson("[1]"), "b").ok());
+}
+
 }  // namespace
 }  // namespace whet::fleet

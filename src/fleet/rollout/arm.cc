@@ -53,6 +53,7 @@ void ArmSums::Add(const ArmSums& other) {
   doubt.Add(other.doubt);
   energy.Add(other.energy);
   dark.Add(other.dark);
+  sick += other.sick;
 }
 
 ArmSums Arm::Total() const {

@@ -60,8 +60,15 @@ struct DeviceTally {
   double confidence_sum = 0;
   double energy_mj = 0;
   double energy_inferences = 0;
-  bool watched = false;  // it spoke shortly before the stage began, so its silence means something
-  bool dark = false;     // watched, and silent for longer than the policy's silence_s
+  bool watched = false;   // it spoke shortly before the stage began, so its silence means something
+  bool dark = false;      // watched, and silent for longer than the policy's silence_s
+  bool degraded = false;  // it says so of the arm's version
+
+  // Ill by its own word, whatever others say: it reports, and is degraded or has told of crashes so often (0:
+  // crashes do not matter).
+  bool IsSick(uint64_t sick_crashes) const {
+    return reports > 0 && (degraded || (sick_crashes > 0 && crash_reports >= sick_crashes));
+  }
 
   // Adds one report about the arm's version. `limit_ms` is the stratum's limit of this arm (LatencyLimits); 0
   // if there is none yet, and the latencies are not judged then.
@@ -80,6 +87,7 @@ struct ArmSums {
   RatioSums doubt;     // 1 - confidence, of answers
   RatioSums energy;    // mJ of inferences
   RatioSums dark;      // 0 or 1 per watched device
+  double sick = 0;     // devices; counted by who knows the policy
 
   // `sign` -1 takes out a tally that was added: with it a report costs O(1).
   void Add(const DeviceTally& tally, double sign = 1);

@@ -5,9 +5,9 @@
 
 #include "base/utc_time.h"
 #include "fleet/json/json.h"
+#include "fleet/json/members.h"
 #include "fleet/json/nlohmann.h"
 #include "fleet/rollout/cohort.h"
-#include "fleet/rollout/json_members.h"
 #include "fleet/telemetry/report.h"
 
 namespace whet::fleet {

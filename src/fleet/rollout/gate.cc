@@ -8,7 +8,7 @@
 namespace whet::fleet {
 namespace {
 
-constexpr int kMetrics = 7;
+constexpr int kMetrics = 7;  // that are tested; sick devices are counted
 
 // A candidate's sums against the control's, over all strata that can be compared.
 struct Comparison {
@@ -17,6 +17,7 @@ struct Comparison {
   double control = 0;
   bool has_candidate = false;
   bool has_control = false;
+  bool too_few = false;  // devices on a side, for evidence of anything
 };
 
 // The mean of the strata's differences, weighted by what the candidate has of each: a fleet whose faster
@@ -64,6 +65,7 @@ Comparison Compare(const GateInput& input, RatioSums ArmSums::* sums, bool is_sh
     result.control /= weights;
     result.difference.value = result.candidate - factor * result.control;
     if (complete) result.difference.standard_error = std::sqrt(variance) / weights;
+    result.too_few = !complete;
   } else {
     // Nothing to compare, but what there is of either side is shown.
     result.candidate = rest_candidate.ratio();
@@ -79,6 +81,7 @@ struct Finding {
   double log_evidence_fail = 0;
   double log_evidence_pass = 0;
   bool within_margin = false;  // as far as the estimate goes
+  bool too_few = false;        // devices
 };
 
 // How the verdicts of a stage are reached.
@@ -113,7 +116,9 @@ std::string Conclude(const Rules& rules, const Finding& finding, const char* mar
                    : "";
   }
   verdict.verdict = Verdict::kInconclusive;
-  return explain ? Format("too early to say whether it is within %s", margin_text) : "";
+  if (!explain) return "";
+  return finding.too_few ? Format("fewer than %.0f devices on a side are no evidence", kMinimumDevices)
+                         : Format("too early to say whether it is within %s", margin_text);
 }
 
 std::string DevicesText(uint64_t count) {
@@ -177,7 +182,7 @@ MetricVerdict JudgeShare(const Metric& metric, const Rules& rules, const GateInp
   }
   const Finding finding = {LogEvidenceAbove(comparison.difference, metric.margin, metric.tau),
                            LogEvidenceBelow(comparison.difference, metric.margin, metric.tau),
-                           comparison.difference.value <= metric.margin};
+                           comparison.difference.value <= metric.margin, comparison.too_few};
   const std::string end = Conclude(rules, finding, metric.margin_text, explain, verdict);
   if (explain) {
     verdict.reason = Format("%s of the candidate's %s against %s of the control's: %s",
@@ -202,7 +207,7 @@ MetricVerdict JudgeInstalls(const Policy& policy, const Rules& rules, const Gate
   }
   Finding finding = {LogEvidenceRateAbove(installs.y, installs.n, policy.install_failures),
                      LogEvidenceRateBelow(installs.y, installs.n, policy.install_failures),
-                     installs.ratio() <= policy.install_failures};
+                     installs.ratio() <= policy.install_failures, false};
   const std::string margin = Percent(policy.install_failures);
   std::string end = Conclude(rules, finding, margin.c_str(), explain, verdict);
   // Where every device of the stage has tried there is nothing left to infer: half of them failing is enough,
@@ -216,6 +221,55 @@ MetricVerdict JudgeInstalls(const Policy& policy, const Rules& rules, const Gate
     verdict.reason =
         Format("%.0f of %.0f devices that tried could not install the candidate or gave it up: %s",
                installs.y, installs.n, end.c_str());
+  }
+  return verdict;
+}
+
+// Devices that are ill by their own word. Where there are too few for evidence, half of them are enough; the
+// policy may name a number for fleets of any size.
+MetricVerdict JudgeSick(const Policy& policy, const Gate& gate, const GateInput& input, bool explain) {
+  MetricVerdict verdict;
+  verdict.name = "sick_devices";
+  const double candidates = static_cast<double>(gate.candidate_devices);
+  const double controls = static_cast<double>(gate.control_devices);
+  const double sick = input.candidate.Total().sick;
+  const double sick_control = input.control.Total().sick;
+  verdict.has_candidate = candidates > 0;
+  verdict.has_control = controls > 0;
+  verdict.candidate = candidates > 0 ? sick / candidates : 0;
+  verdict.control = controls > 0 ? sick_control / controls : 0;
+  verdict.difference = verdict.candidate - verdict.control;
+  const bool too_few = std::min(candidates, controls) < kMinimumDevices;
+  double bound = static_cast<double>(policy.sick_devices);
+  if (bound <= 0 && too_few) bound = std::ceil(candidates / 2);
+  if (candidates <= 0 || bound <= 0) {
+    if (explain) {
+      verdict.reason = candidates <= 0
+                           ? "no device reports the candidate: not judged"
+                           : Format(
+                                 "%.0f of %.0f devices are sick; there are enough of them for the other "
+                                 "metrics: not judged",
+                                 sick, candidates);
+    }
+    return verdict;
+  }
+  verdict.judged = true;
+  verdict.threshold = bound / candidates;
+  // What makes the control just as sick is not the candidate.
+  const bool fails = sick >= bound && (controls <= 0 || verdict.difference > 0);
+  verdict.verdict = fails ? Verdict::kFail : Verdict::kPass;
+  if (explain) {
+    verdict.reason = Format(
+        "%.0f of %.0f devices with the candidate are sick (degraded, or crashed again and again) against "
+        "%.0f "
+        "of %.0f of the control; %.0f halt%s",
+        sick, candidates, sick_control, controls, bound,
+        too_few
+            ? Format(
+                  " where fewer than %.0f report on a side, which is too few for the other metrics to halt",
+                  kMinimumDevices)
+                  .c_str()
+            : "");
   }
   return verdict;
 }
@@ -270,7 +324,8 @@ MetricVerdict JudgeEnergy(const Policy& policy, const Rules& rules, const GateIn
   verdict.difference = comparison.candidate / comparison.control - 1;
   const double tau = policy.energy * comparison.control;
   const Finding finding = {LogEvidenceAbove(comparison.difference, 0, tau),
-                           LogEvidenceBelow(comparison.difference, 0, tau), comparison.difference.value <= 0};
+                           LogEvidenceBelow(comparison.difference, 0, tau), comparison.difference.value <= 0,
+                           comparison.too_few};
   const std::string margin = Format("a rise of %s", Percent(policy.energy).c_str());
   const std::string end = Conclude(rules, finding, margin.c_str(), explain, verdict);
   if (explain) {
@@ -339,8 +394,9 @@ Gate EvaluateGate(const Policy& policy, const GateInput& input, bool explain) {
   const std::string crash_text = rise(policy.crashes);
   const std::string error_text = rise(policy.errors);
   const std::string dark_text = rise(policy.dark);
-  gate.metrics.reserve(kMetrics);
+  gate.metrics.reserve(kMetrics + 1);
   gate.metrics.push_back(JudgeInstalls(policy, rules, input, explain));
+  gate.metrics.push_back(JudgeSick(policy, gate, input, explain));
   gate.metrics.push_back(JudgeShare({"crashes", &ArmSums::crash, true, true, policy.crashes, policy.crashes,
                                      "reports tell of a crash", crash_text.c_str()},
                                     rules, input, explain));

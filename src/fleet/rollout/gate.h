@@ -32,7 +32,7 @@ struct GateInput {
 };
 
 struct MetricVerdict {
-  std::string name;  // install_failures, crashes, errors, latency_p95, accuracy, energy or dark
+  std::string name;  // install_failures, sick_devices, crashes, errors, latency_p95, accuracy, energy or dark
   // Shares of 1; for latency_p95 milliseconds, for energy mJ per inference. The control's are weighted to the
   // candidate's mix of strata.
   double candidate = 0;
@@ -60,9 +60,10 @@ struct Gate {
   int64_t dwell_required_s = 0;
 };
 
-// Any metric past its margin for certain fails, at once. To pass, the stage must be old enough, enough
-// devices must report, and every metric that can be judged must be within its margin for certain (or, after
-// accept_after_s, as far as can be seen). `explain` false leaves the sentences empty, for simulations. Pure.
+// Any metric past its margin for certain fails, at once; so do too many sick devices where there are too few
+// for certainty. To pass, the stage must be old enough, enough devices must report, and every metric that can
+// be judged must be within its margin for certain (or, after accept_after_s, as far as can be seen).
+// `explain` false leaves the sentences empty, for simulations. Pure.
 Gate EvaluateGate(const Policy& policy, const GateInput& input, bool explain = true);
 
 // Gate of docs/fleet.md.

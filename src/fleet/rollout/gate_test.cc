@@ -20,6 +20,7 @@ struct Devices {
   double dark_share = 0;
   double failed_installs = 0;
   bool installs = false;
+  int sick = 0;
 };
 
 void Fill(ArmSums& sums, const Devices& devices) {
@@ -39,6 +40,7 @@ void Fill(ArmSums& sums, const Devices& devices) {
     tally.install_failed = devices.installs && among(i, devices.failed_installs);
     sums.Add(tally);
   }
+  sums.sick += devices.sick;
 }
 
 GateInput Input(const Devices& candidate, const Devices& control) {
@@ -234,6 +236,55 @@ TEST(GateTest, SmallFleets) {
   EXPECT_EQ(EvaluateGate({}, input).verdict, Verdict::kInconclusive);
 }
 
+// Five devices, of which some have the candidate: their own word counts, as nothing can be inferred.
+TEST(GateTest, HalfOfAFewDevicesBeingSickHalts) {
+  const auto verdict = [](int candidates, int sick, int controls, int sick_controls,
+                          const Policy& policy = {}) {
+    return EvaluateGate(policy, Input({.count = candidates, .installs = true, .sick = sick},
+                                      {.count = controls, .sick = sick_controls}));
+  };
+  const Gate one = verdict(1, 1, 4, 0);
+  EXPECT_EQ(one.verdict, Verdict::kFail);
+  EXPECT_THAT(one.reason, HasSubstr("sick_devices: 1 of 1 devices with the candidate are sick"));
+  EXPECT_NE(verdict(1, 0, 4, 0).verdict, Verdict::kFail);
+  EXPECT_NE(verdict(3, 1, 2, 0).verdict, Verdict::kFail);
+  EXPECT_EQ(verdict(3, 2, 2, 0).verdict, Verdict::kFail);
+  EXPECT_EQ(verdict(5, 3, 0, 0).verdict, Verdict::kFail) << "the last stage has no control";
+  EXPECT_NE(verdict(3, 3, 2, 2).verdict, Verdict::kFail) << "the control is as sick";
+  // Where there are enough for evidence, the evidence speaks.
+  const Gate many = verdict(20, 12, 20, 0);
+  EXPECT_FALSE(Of(many, "sick_devices").judged);
+  EXPECT_NE(many.verdict, Verdict::kFail);
+  // A number of one's own counts for every size.
+  Policy strict;
+  strict.sick_devices = 1;
+  EXPECT_EQ(verdict(5, 1, 5, 0, strict).verdict, Verdict::kFail);
+  EXPECT_EQ(verdict(20, 1, 20, 0, strict).verdict, Verdict::kFail);
+  EXPECT_NE(verdict(20, 0, 20, 0, strict).verdict, Verdict::kFail);
+  strict.sick_devices = 4;
+  EXPECT_NE(verdict(5, 3, 5, 0, strict).verdict, Verdict::kFail);
+}
+
+TEST(GateTest, SaysThatAFewDevicesAreNoEvidence) {
+  const Gate gate = EvaluateGate({}, Input({.count = 3, .installs = true}, {.count = 2}));
+  EXPECT_THAT(Of(gate, "crashes").reason, HasSubstr("fewer than 8 devices on a side are no evidence"));
+  EXPECT_THAT(Of(gate, "sick_devices").reason, HasSubstr("2 halt where fewer than 8 report on a side"));
+  EXPECT_EQ(Of(gate, "sick_devices").verdict, Verdict::kPass);
+}
+
+TEST(GateTest, WhatMakesADeviceSick) {
+  DeviceTally tally;
+  tally.degraded = true;
+  EXPECT_FALSE(tally.IsSick(3)) << "it has not reported in this stage";
+  tally.reports = 10;
+  EXPECT_TRUE(tally.IsSick(3));
+  tally.degraded = false;
+  tally.crash_reports = 2;
+  EXPECT_FALSE(tally.IsSick(3));
+  EXPECT_TRUE(tally.IsSick(2));
+  EXPECT_FALSE(tally.IsSick(0));
+}
+
 TEST(GateTest, WithoutAControlOnlyInstallationsAreJudged) {
   GateInput input = Input(kGood, {.count = 0});
   input.control = {};
@@ -290,9 +341,9 @@ TEST(GateTest, Json) {
   EXPECT_EQ(json["verdict"], "pass");
   EXPECT_EQ(json["evaluated"], "2025-11-26T20:00:00Z");
   EXPECT_EQ(json["samples"]["new"], 5000);
-  EXPECT_EQ(json["metrics"].size(), 7u);
-  EXPECT_EQ(json["metrics"][1]["name"], "crashes");
-  EXPECT_EQ(json["metrics"][5]["new"], nullptr);
+  EXPECT_EQ(json["metrics"].size(), 8u);
+  EXPECT_EQ(json["metrics"][1]["name"], "sick_devices");
+  EXPECT_EQ(json["metrics"][6]["new"], nullptr);
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "fleet/json/json.h"
-#include "fleet/rollout/json_members.h"
+#include "fleet/json/members.h"
 
 namespace whet::fleet {
 namespace {
@@ -37,6 +37,15 @@ constexpr Share kShares[] = {
     {"confidence", &Policy::confidence, 1e-6, 1},
     {"energy", &Policy::energy, 1e-3, 10},
     {"dark", &Policy::dark, 1e-6, 1},
+};
+struct Number {
+  const char* name;
+  uint64_t Policy::* member;
+};
+constexpr Number kNumbers[] = {
+    {"min_devices", &Policy::min_devices},
+    {"sick_devices", &Policy::sick_devices},
+    {"sick_crashes", &Policy::sick_crashes},
 };
 struct Duration {
   const char* name;
@@ -81,15 +90,20 @@ Status CheckPolicy(const Policy& policy) {
     }
   }
   if (policy.silence_s == 0) return Error(Code::kInvalidArgument, "the policy's 'silence_s' must be above 0");
-  if (policy.min_devices == 0 || policy.min_devices > kMaxDevices) {
-    return Error(Code::kInvalidArgument, "the policy's 'min_devices' must be from 1 to %llu",
-                 static_cast<unsigned long long>(kMaxDevices));
+  if (policy.min_devices == 0)
+    return Error(Code::kInvalidArgument, "the policy's 'min_devices' must be above 0");
+  for (const Number& number : kNumbers) {
+    if (policy.*number.member > kMaxDevices) {
+      return Error(Code::kInvalidArgument, "the policy's '%s' must be at most %llu", number.name,
+                   static_cast<unsigned long long>(kMaxDevices));
+    }
   }
   return {};
 }
 
 Json PolicyToJson(const Policy& policy) {
-  Json json = {{"stages", policy.stages}, {"min_devices", policy.min_devices}};
+  Json json = {{"stages", policy.stages}};
+  for (const Number& number : kNumbers) json[number.name] = policy.*number.member;
   for (const Share& share : kShares) json[share.name] = policy.*share.member;
   for (const Duration& duration : kDurations) json[duration.name] = policy.*duration.member;
   return json;
@@ -100,7 +114,7 @@ Result<Policy> PolicyFromJson(const Json& json, const Policy& base) {
   if (!members.ok()) return members.TakeStatus();
   for (const auto& [key, value] : json.items()) {
     const auto named = [&key](const auto& entry) { return key == entry.name; };
-    if (key != "stages" && key != "min_devices" && std::ranges::none_of(kShares, named) &&
+    if (key != "stages" && std::ranges::none_of(kNumbers, named) && std::ranges::none_of(kShares, named) &&
         std::ranges::none_of(kDurations, named)) {
       members.Fail(Format("'%.64s' is not a member of a policy", key.c_str()));
     }
@@ -117,7 +131,9 @@ Result<Policy> PolicyFromJson(const Json& json, const Policy& base) {
       }
     }
   }
-  policy.min_devices = members.Whole("min_devices", policy.min_devices, kMaxDevices);
+  for (const Number& number : kNumbers) {
+    policy.*number.member = members.Whole(number.name, policy.*number.member, kMaxDevices);
+  }
   for (const Share& share : kShares) {
     policy.*share.member = members.Number(share.name, policy.*share.member, share.least, share.most);
   }

@@ -37,6 +37,13 @@ struct Policy {
   double energy = 0.10;       // relative rise per inference
   double dark = 0.01;         // rise of the share of dark devices
 
+  // For fleets too small for comparisons: so many sick devices with the candidate halt a stage, whatever its
+  // size. 0: half of those that report or more, where fewer than 8 report on a side.
+  uint64_t sick_devices = 0;
+  // A device is sick when it says that it is degraded, or so many of its reports in a stage tell of a crash.
+  // 0: crashes make no device sick.
+  uint64_t sick_crashes = 3;
+
   int64_t shadow_s = 0;  // for the rollout document
   int64_t trial_s = 600;
 

@@ -2,7 +2,7 @@
 
 #include "base/utc_time.h"
 #include "fleet/json/json.h"
-#include "fleet/rollout/json_members.h"
+#include "fleet/json/members.h"
 #include "fleet/rollout/rollout.h"
 #include "fleet/telemetry/report.h"
 

@@ -76,6 +76,43 @@ TEST_P(ServedRolloutTest, ABadCandidateIsTakenBack) {
   EXPECT_EQ(Get("/api/v1/channels")["items"][0]["families"][0]["version"], "1.0.0");
 }
 
+// Of five devices two or three get the candidate: nothing can be inferred, but they say themselves that they
+// are ill.
+TEST_P(ServedRolloutTest, ASmallFleetIsHaltedBySickDevices) {
+  const std::string id = StartRollout({{"stages", {50, 100}}, {"dwell_s", 60}, {"silence_s", 60}});
+  std::vector<std::string> candidates, controls;
+  for (int i = 0; candidates.size() < 3 || controls.size() < 2; ++i) {
+    const std::string device = Format("cam-%d", i);
+    auto& side = InCohort(id, device, 50) ? candidates : controls;
+    if (side.size() < (&side == &candidates ? 3U : 2U)) side.push_back(device);
+  }
+  uint64_t sequence = 0;
+  const auto report = [&](size_t sick) {
+    ++sequence;
+    for (const std::string& device : controls) ASSERT_EQ(Send(device, sequence, "1.0.0").status, 200);
+    for (size_t i = 0; i < candidates.size(); ++i) {
+      const Health health = i < sick ? Health::kDegraded : Health::kHealthy;
+      ASSERT_EQ(Send(candidates[i], sequence, "1.1.0", 0, 10, health).status, 200);
+    }
+  };
+  const auto sick_share = [](const Json& rollout) {
+    if (rollout["gate"].is_null()) return -1.0;
+    for (const Json& metric : rollout["gate"]["metrics"]) {
+      if (metric["name"] == "sick_devices" && metric["new"].is_number()) return metric["new"].get<double>();
+    }
+    return -1.0;
+  };
+  report(1);
+  const Json one =
+      WaitFor("/api/v1/rollouts/" + id, [&](const Json& json) { return sick_share(json) > 0.3; });
+  EXPECT_EQ(one["state"], "running") << "one of three";
+  report(2);
+  const Json two =
+      WaitFor("/api/v1/rollouts/" + id, [](const Json& json) { return json["state"] == "rolled-back"; });
+  EXPECT_THAT(two["gate"]["reason"].get<std::string>(),
+              HasSubstr("2 of 3 devices with the candidate are sick"));
+}
+
 TEST_P(ServedRolloutTest, PeopleSteerARollout) {
   const std::string id = StartRollout({{"stages", {10, 50, 100}}});
   EXPECT_EQ(Request(Role::kReleaser, "POST", "/api/v1/rollouts",

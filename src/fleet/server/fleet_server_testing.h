@@ -131,11 +131,12 @@ class FleetServerTest : public DatabaseTest {
 
   // One report of a device about a version.
   RawAnswer Send(const std::string& device, uint64_t sequence, const std::string& version,
-                 uint64_t crashes = 0, double latency_ms = 10) {
-    return SendTo(*server_, device, sequence, version, crashes, latency_ms);
+                 uint64_t crashes = 0, double latency_ms = 10, Health health = Health::kHealthy) {
+    return SendTo(*server_, device, sequence, version, crashes, latency_ms, health);
   }
   RawAnswer SendTo(const FleetServer& server, const std::string& device, uint64_t sequence,
-                   const std::string& version, uint64_t crashes = 0, double latency_ms = 10) {
+                   const std::string& version, uint64_t crashes = 0, double latency_ms = 10,
+                   Health health = Health::kHealthy) {
     Report report;
     report.device = device;
     report.boot = "b1";
@@ -151,7 +152,7 @@ class FleetServerTest : public DatabaseTest {
     model.variant = "f32";
     model.latency_ms.Record(latency_ms, 100);
     model.crashes = crashes;
-    model.health = Health::kHealthy;
+    model.health = health;
     model.active = true;
     report.models.push_back(std::move(model));
     return RequestOf(server, Role::kDevice, "POST", "/v1/metrics", ToOtlpJson(report));

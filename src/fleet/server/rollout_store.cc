@@ -130,31 +130,36 @@ Result<GateInput> ReadGateInput(SqlConnection& sql, const Rollout& rollout, int6
   // Everybody has the candidate: what there is to compare with is the control of the stage before.
   input.control_is_past = percent >= 100 && rollout.stage > 0;
   Status bad;
-  WHET_RETURN_IF_ERROR(
-      sql.Run("SELECT d.device, d.arch, d.first_seen, d.last_seen, t.arm, t.sums FROM device_models m "
-              "JOIN devices d ON d.device = m.device "
-              "LEFT JOIN tallies t ON t.rollout = $1 AND t.stage = $2 AND t.device = d.device "
-              "WHERE m.family = $3 AND d.channel = $4",
-              {rollout.id, stage, rollout.family, rollout.channel}, [&](const SqlRow& row) {
-                DeviceTally tally;
-                bool candidate = InCohort(rollout.id, row.Text(0), percent);
-                if (candidate) ++input.cohort_devices;
-                if (!row.IsNull(5)) {
-                  auto known = UnpackTally(row.Bytes(5));
-                  if (!known.ok()) {
-                    bad = known.TakeStatus();
-                    return;
-                  }
-                  tally = *known;
-                  candidate = row.Text(4) == "new";
-                }
-                // Its silence means something if it was there before the stage and not long silent already.
-                tally.watched = row.Int(2) < rollout.stage_started_unix_s &&
-                                row.Int(3) >= rollout.stage_started_unix_s - rollout.policy.silence_s;
-                tally.dark = tally.watched && row.Int(3) < now - rollout.policy.silence_s;
-                if (!candidate && input.control_is_past) return;
-                (candidate ? input.candidate : input.control).strata[std::string(row.Text(1))].Add(tally);
-              }));
+  WHET_RETURN_IF_ERROR(sql.Run(
+      "SELECT d.device, d.arch, d.first_seen, d.last_seen, t.arm, t.sums, m.version, m.health FROM "
+      "device_models m "
+      "JOIN devices d ON d.device = m.device "
+      "LEFT JOIN tallies t ON t.rollout = $1 AND t.stage = $2 AND t.device = d.device "
+      "WHERE m.family = $3 AND d.channel = $4",
+      {rollout.id, stage, rollout.family, rollout.channel}, [&](const SqlRow& row) {
+        DeviceTally tally;
+        bool candidate = InCohort(rollout.id, row.Text(0), percent);
+        if (candidate) ++input.cohort_devices;
+        if (!row.IsNull(5)) {
+          auto known = UnpackTally(row.Bytes(5));
+          if (!known.ok()) {
+            bad = known.TakeStatus();
+            return;
+          }
+          tally = *known;
+          candidate = row.Text(4) == "new";
+        }
+        // Its silence means something if it was there before the stage and not long silent already.
+        tally.watched = row.Int(2) < rollout.stage_started_unix_s &&
+                        row.Int(3) >= rollout.stage_started_unix_s - rollout.policy.silence_s;
+        tally.dark = tally.watched && row.Int(3) < now - rollout.policy.silence_s;
+        tally.degraded = row.Text(6) == (candidate ? rollout.candidate : rollout.stable).version &&
+                         row.Int(7) == static_cast<int>(Health::kDegraded);
+        if (!candidate && input.control_is_past) return;
+        ArmSums& sums = (candidate ? input.candidate : input.control).strata[std::string(row.Text(1))];
+        sums.Add(tally);
+        if (tally.IsSick(rollout.policy.sick_crashes)) ++sums.sick;
+      }));
   WHET_RETURN_IF_ERROR(std::move(bad));
   if (input.control_is_past) {
     WHET_RETURN_IF_ERROR(
@@ -163,7 +168,9 @@ Result<GateInput> ReadGateInput(SqlConnection& sql, const Rollout& rollout, int6
                 {rollout.id, stage - 1}, [&](const SqlRow& row) {
                   auto tally = UnpackTally(row.Bytes(1));
                   if (tally.ok()) {
-                    input.control.strata[std::string(row.Text(0))].Add(*tally);
+                    ArmSums& sums = input.control.strata[std::string(row.Text(0))];
+                    sums.Add(*tally);
+                    if (tally->IsSick(rollout.policy.sick_crashes)) ++sums.sick;
                   } else {
                     bad = tally.TakeStatus();
                   }

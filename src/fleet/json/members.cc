@@ -1,6 +1,7 @@
-#include "fleet/rollout/json_members.h"
+#include "fleet/json/members.h"
 
 #include "base/utc_time.h"
+#include "fleet/json/json.h"
 
 namespace whet::fleet {
 
@@ -11,9 +12,8 @@ Members::Members(const Json& object, std::string where) : object_(object), where
 }
 
 const Json* Members::Find(const char* key) const {
-  if (!object_.is_object()) return nullptr;
-  const auto found = object_.find(key);
-  return found == object_.end() || found->is_null() ? nullptr : &*found;
+  const Json& member = JsonMember(object_, key);
+  return member.is_null() ? nullptr : &member;
 }
 
 std::string Members::Text(const char* key, bool (*valid)(std::string_view)) {

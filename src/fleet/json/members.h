@@ -1,4 +1,4 @@
-// Reads the members of a JSON object from outside and keeps the first error.
+// Reads the members of a JSON object from outside, each within its limits, and keeps the first error.
 #pragma once
 
 #include <string>
