@@ -112,6 +112,12 @@ void ReadTelemetry(const json& object, TelemetrySettings& out, Status& fault) {
   reader.Text("mqtt_host", out.mqtt_host);
   reader.Number("mqtt_port", out.mqtt_port, 1, 65535);
   reader.Text("mqtt_topic", out.mqtt_topic);
+  reader.Flag("mqtt_tls", out.mqtt_tls);
+  reader.Text("mqtt_user", out.mqtt_user);
+  reader.Text("mqtt_password_file", out.mqtt_password_file);
+  if (out.mqtt_port == 8883) out.mqtt_tls = true;
+  if (out.mqtt_user.empty() && !out.mqtt_password_file.empty())
+    reader.Fault("mqtt_password_file", "needs 'telemetry.mqtt_user'");
   if (!out.url.empty() && !out.mqtt_host.empty())
     reader.Fault("mqtt_host", "and 'telemetry.url' exclude each other");
 }

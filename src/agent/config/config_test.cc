@@ -38,6 +38,7 @@ TEST(Config, NamesTheKeyAtFault) {
       {R"("conditions": {"window": "2-5"})", "'conditions.window'"},
       {R"("conditions": 7)", "'conditions'"},
       {R"("telemetry": {"url": "http://h", "mqtt_host": "h"})", "'telemetry.mqtt_host'"},
+      {R"("telemetry": {"mqtt_host": "h", "mqtt_password_file": "p"})", "'telemetry.mqtt_user'"},
       {R"("device": "a b")", "'device'"},
       {R"("channel": "../x")", "'channel'"},
       {R"("families": ["../../etc"])", "'families'"},

@@ -50,6 +50,9 @@ struct SendJob {
   std::string mqtt_host;
   int mqtt_port = 1883;
   std::string mqtt_topic;
+  bool mqtt_tls = false;
+  std::string mqtt_user;
+  std::string mqtt_password_file;
   std::string device;
 };
 

@@ -60,6 +60,9 @@ Result<SendReport> ProcessWorker::Send() {
                     .mqtt_host = telemetry.mqtt_host,
                     .mqtt_port = telemetry.mqtt_port,
                     .mqtt_topic = telemetry.mqtt_topic,
+                    .mqtt_tls = telemetry.mqtt_tls,
+                    .mqtt_user = telemetry.mqtt_user,
+                    .mqtt_password_file = telemetry.mqtt_password_file,
                     .device = config_.device};
   WHET_ASSIGN_OR_RETURN(const std::string answer, Run(ToJson(job), kSendDeadlineS));
   return ParseSendAnswer(answer);

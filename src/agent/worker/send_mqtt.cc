@@ -77,8 +77,19 @@ Result<SendReport> SendReportsByMqtt(const SendJob& job, Spool& spool) {
   mosquitto_publish_callback_set(client.get(), [](mosquitto*, void* object, int id) {
     static_cast<Progress*>(object)->waiting.erase(id);
   });
-  if (!job.ca_file.empty() && job.mqtt_port == 8883) {
-    const int code = mosquitto_tls_set(client.get(), job.ca_file.c_str(), nullptr, nullptr, nullptr, nullptr);
+  if (!job.mqtt_user.empty()) {
+    std::string password;
+    if (!job.mqtt_password_file.empty()) {
+      WHET_ASSIGN_OR_RETURN(password, ReadSecret(job.mqtt_password_file));
+    }
+    const int code = mosquitto_username_pw_set(client.get(), job.mqtt_user.c_str(),
+                                               password.empty() ? nullptr : password.c_str());
+    if (code != MOSQ_ERR_SUCCESS) return Failed(job, code);
+  }
+  if (job.mqtt_tls) {
+    const bool own = !job.ca_file.empty();
+    const int code = mosquitto_tls_set(client.get(), own ? job.ca_file.c_str() : nullptr,
+                                       own ? nullptr : "/etc/ssl/certs", nullptr, nullptr, nullptr);
     if (code != MOSQ_ERR_SUCCESS) return Failed(job, code);
   }
   SendReport report;
@@ -88,7 +99,7 @@ Result<SendReport> SendReportsByMqtt(const SendJob& job, Spool& spool) {
   if (status.ok()) status = LoopUntil(client.get(), job, progress, [&] { return progress.connected; });
   if (status.ok()) status = Publish(client.get(), job, spool, progress, report);
   mosquitto_disconnect(client.get());
-  report.error = status.ToString();
+  if (!status.ok()) report.error = status.ToString();
   WHET_ASSIGN_OR_RETURN(const int64_t left, spool.Count());
   report.left = static_cast<int>(left);
   return report;

@@ -14,16 +14,20 @@ bool IsRefusal(int status) { return status == 400 || status == 413 || status == 
 
 }  // namespace
 
+Result<std::string> ReadSecret(const std::string& path) {
+  WHET_ASSIGN_OR_RETURN(std::string secret, PosixFileSystem().ReadSmall(path, 4096));
+  const auto is_space = [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; };
+  while (!secret.empty() && is_space(secret.back())) secret.pop_back();
+  return secret;
+}
+
 Result<SendReport> SendReports(const SendJob& job, Spool& spool, fleet::Fetcher& fetcher) {
   SendReport report;
   fleet::FetchRequest request;
   request.url = job.url;
   request.max_bytes = size_t{64} << 10;
   if (!job.token_file.empty()) {
-    WHET_ASSIGN_OR_RETURN(request.bearer_token, PosixFileSystem().ReadSmall(job.token_file, 4096));
-    const auto is_space = [](char c) { return c == '\n' || c == '\r' || c == ' ' || c == '\t'; };
-    while (!request.bearer_token.empty() && is_space(request.bearer_token.back()))
-      request.bearer_token.pop_back();
+    WHET_ASSIGN_OR_RETURN(request.bearer_token, ReadSecret(job.token_file));
   }
   for (int i = 0; i < kMostAtOnce; ++i) {
     WHET_ASSIGN_OR_RETURN(std::vector<SpooledReport> oldest, spool.Oldest(1));

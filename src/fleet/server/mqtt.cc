@@ -1,7 +1,9 @@
 #include "fleet/server/mqtt.h"
 
 #include <mosquitto.h>
+#include <unistd.h>
 
+#include <array>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
@@ -13,6 +15,7 @@
 #include "fleet/server/context.h"
 #include "fleet/telemetry/otlp.h"
 #include "fleet/telemetry/report.h"
+#include "fleet/tuf/key.h"
 
 namespace whet::fleet {
 namespace {
@@ -69,7 +72,9 @@ class Mosquitto final : public MqttIngest {
   explicit Mosquitto(ServerContext& context) : context_(context) {
     static std::once_flag once;
     std::call_once(once, [] { ::mosquitto_lib_init(); });
-    client_ = ::mosquitto_new(nullptr, true, this);
+    // A session that outlives the connection: what devices send while this server is away waits at the
+    // broker.
+    client_ = ::mosquitto_new(SessionName().c_str(), /*clean_session=*/false, this);
   }
 
   ~Mosquitto() override {
@@ -111,6 +116,16 @@ class Mosquitto final : public MqttIngest {
   }
 
  private:
+  // The same after each start, and of no other server: two with one name would take the broker from each
+  // other.
+  std::string SessionName() const {
+    std::array<char, 256> host{};
+    ::gethostname(host.data(), host.size() - 1);
+    const std::string text =
+        std::string(host.data()) + "\n" + context_.options.listen + "\n" + context_.options.database;
+    return "whet" + Sha256Hex(text).substr(0, 16);
+  }
+
   bool WaitForStop(std::chrono::milliseconds time) {
     std::unique_lock lock(mutex_);
     return wake_.wait_for(lock, time, [this] { return stop_; });
