@@ -339,12 +339,16 @@ Result<std::vector<Datum>> Executor::RunAny(const std::map<std::string, Datum>& 
     bindings[name] = {tensor->shape(), by_value ? tensor : nullptr};
   }
   evaluator_reason_.clear();
+  ran_plan_ = false;
   if (options_.only_evaluator) {
     evaluator_reason_ = "asked for";
     return RunEvaluator(inputs);
   }
   auto session = Prepare(bindings);
-  if (session.ok()) return RunSession(**session, inputs);
+  if (session.ok()) {
+    ran_plan_ = true;
+    return RunSession(**session, inputs);
+  }
   if (session.status().code() != Code::kUnsupported || !options_.allow_evaluator) return session.TakeStatus();
   evaluator_reason_ = session.status().ToString();
   auto split = PrepareSplit(bindings);
@@ -352,6 +356,7 @@ Result<std::vector<Datum>> Executor::RunAny(const std::map<std::string, Datum>& 
   evaluator_reason_ =
       Format("%zu of %zu nodes: ", (*split)->rest_nodes(), (*split)->rest_nodes() + (*split)->front_nodes()) +
       evaluator_reason_;
+  ran_plan_ = (*split)->front() != nullptr;
   return RunSplit(**split, inputs);
 }
 

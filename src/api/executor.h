@@ -98,6 +98,8 @@ class Executor {
   const std::vector<PassReport>& pass_reports() const { return pass_reports_; }
   // What of the last Run went node by node on the references, and why; empty if nothing did.
   const std::string& evaluator_reason() const { return evaluator_reason_; }
+  // Whether a Plan computed any of the last Run.
+  bool ran_plan() const { return ran_plan_; }
 
   void ResetStates();
 
@@ -134,6 +136,7 @@ class Executor {
   bool plan_from_cache_ = false;
   std::vector<PassReport> pass_reports_;
   std::string evaluator_reason_;
+  bool ran_plan_ = false;
 };
 
 // $XDG_CACHE_HOME/whet or ~/.cache/whet; empty if there is no home.

@@ -82,6 +82,8 @@ TEST(SplitSession, PlansWhatComesBeforeTheData) {
   EXPECT_NE(executor.evaluator_reason().find(" nodes: node"), std::string::npos)
       << executor.evaluator_reason();
   EXPECT_NE(executor.evaluator_reason().find("NonMaxSuppression"), std::string::npos);
+  EXPECT_TRUE(executor.ran_plan());
+  EXPECT_FALSE(reference.ran_plan());
 
   auto split = executor.PrepareSplit({});
   ASSERT_TRUE(split.ok()) << split.status().ToString();

@@ -67,6 +67,21 @@ expect 0 '1 values compared, 0 diverge' '^$' diff model.txt
 sed 's/Add/Sub/' model.txt >other.txt
 expect 1 "first is 'y'" '^whet diff: 1 of 1 values diverge' diff model.txt other.txt
 
+# The sum has a plan, where it is not zero depends on data.
+cat >where.txt <<'TEXT'
+graph "where" {
+  input %a f32[2,2]
+  %y f32[2,2] = Add(%a, %a) @"sum"
+  %z i64[2,?] = NonZero(%y) @"where"
+  output %z
+}
+TEXT
+expect 0 '1 of 2 nodes are planned' '^$' inspect where.txt
+expect 0 '^z .*i64\[2,2\] .*  0 1 1 0$' "on the operators' slow references: 1 of 2 nodes: node 'where'" run where.txt -i 0,1,2,0
+expect 0 '"engine": "split"' '' bench where.txt --runs 3 --json
+expect 0 'on slow references: 1 of 2 nodes' '' bench where.txt --runs 3 --profile
+expect 0 '2 values compared, 0 diverge' '^$' diff where.txt
+
 printf '1 2\t1\n3 1\t0\n5 6\t0\n' >set.txt
 expect 0 'top1 66.67 % .95 % interval 20.77 to 93.85' '^$' eval model.txt --data set.txt --metric top1 -i b=0,0
 expect 0 '"interval_method": "wilson"' '^$' eval model.txt --data set.txt --metric top1 -i b=0,0 --json
