@@ -157,6 +157,18 @@ TEST_F(QuantizedTest, SumsDifferencesAndProducts) {
   EXPECT_THAT(Run(1), Each("QuantizedBinary"));
 }
 
+TEST_F(QuantizedTest, SumsDifferencesAndProductsWithConstants) {
+  for (const char* op : {"Add", "Sub", "Mul"}) {
+    const auto constant = [&] {
+      return b.Emit("DequantizeLinear", {b.Const(RandomBytes(DType::kI8, Shape{19}, 3)), b.Scalar(0.02),
+                                         b.Scalar(5, DType::kI8)});
+    };
+    Output(b.Emit(op, {Input({2, 5, 6, 19}), constant()}), kI8);
+    Output(b.Emit("Relu", {b.Emit(op, {constant(), Input({7, 19}, kI8)})}), kU8);
+  }
+  EXPECT_THAT(Run(1), Each("QuantizedBinary"));
+}
+
 TEST_F(QuantizedTest, ActivationsBecomeBoundsOfASum) {
   Value* sum = b.Emit("Add", {Input({3, 40}), Input({3, 40}, kI8)});
   Output(b.Emit("Relu", {sum}), kU8);

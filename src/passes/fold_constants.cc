@@ -5,6 +5,7 @@
 #include "ir/op_def.h"
 #include "passes/match.h"
 #include "passes/pass_list.h"
+#include "passes/quantized_match.h"
 #include "passes/stored_weights.h"
 
 namespace whet {
@@ -35,6 +36,7 @@ bool Foldable(const Node& node, Scope scope) {
   if (node.Is("DequantizeLinear")) {
     if (scope != Scope::kAll) return false;
     if (StaysStored(node) && !WouldTakeScale(node)) return false;
+    if (IsOperandOfIntegers(node)) return false;
   }
   if (scope == Scope::kAllButWeights && node.Is("Cast") && IsFloat(node.input(0)->type.dtype)) return false;
   if (AsksForShapeOnly(node)) return true;

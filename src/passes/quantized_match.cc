@@ -91,4 +91,22 @@ std::optional<QuantizedResult> MatchQuantize(const Node& node) {
   }
 }
 
+bool IsOperandOfIntegers(const Node& dequantize) {
+  const Value* real = dequantize.output();
+  const auto constant = Dequantized(real);
+  if (!constant || !constant->integers->IsConstant()) return false;
+  if (constant->integers->constant()->view().elements() < 2) return false;
+  const Node* operation = OnlyReader(real);
+  if (operation == nullptr || (!operation->Is("Add") && !operation->Is("Sub") && !operation->Is("Mul")))
+    return false;
+  const auto other = Dequantized(OtherInput(*operation, real));
+  if (!other || other->integers->IsConstant()) return false;
+  const Node* reader = OnlyReader(operation->output());
+  while (reader != nullptr && (reader->Is("Relu") || reader->Is("Clip")))
+    reader = OnlyReader(reader->output());
+  if (reader == nullptr) return false;
+  const auto result = MatchQuantize(*reader);
+  return result && result->producer == operation;
+}
+
 }  // namespace whet

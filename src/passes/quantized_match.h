@@ -30,4 +30,8 @@ struct QuantizedResult {
 };
 std::optional<QuantizedResult> MatchQuantize(const Node& node);
 
+// Whether a DequantizeLinear makes a constant, of several elements, the operand of a sum, difference or
+// product with another dequantized tensor that is quantized again: FuseQuantizedBinary wants its integers.
+bool IsOperandOfIntegers(const Node& dequantize);
+
 }  // namespace whet

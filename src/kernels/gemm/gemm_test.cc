@@ -286,5 +286,17 @@ TEST(Blocking, CoversEverythingWithTilesOfNearlyEqualHeight) {
   }
 }
 
+TEST(Blocking, FloatsInScratchAreFewAndShared) {
+  for (int64_t m : {9, 49, 196, 3136, 12544}) {
+    for (int64_t n : {24, 64, 1000, 2048}) {
+      for (int64_t k : {27, 576, 2048}) {
+        const Blocking b = ChooseBlocking(1, m, n, k, 12, 32, true);
+        EXPECT_GE(b.m_block, std::min<int64_t>(m, 128));
+        EXPECT_LE(b.n_block * k * 4, std::max<int64_t>(256 << 10, 32 * k * 4));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace whet::kernels::gemm
