@@ -195,9 +195,9 @@ Executor::Entry* Executor::Find(const std::string& key) {
   return nullptr;
 }
 
-Executor::Entry* Executor::Add(Entry entry) {
+Executor::Entry* Executor::Add(std::string key) {
   if (entries_.size() >= std::max<size_t>(1, options_.max_plans)) entries_.pop_back();
-  entries_.push_front(std::move(entry));
+  entries_.emplace_front().key = std::move(key);
   return &entries_.front();
 }
 
@@ -207,37 +207,49 @@ Result<Session*> Executor::Prepare(const std::map<std::string, InputBinding>& in
   std::string key = KeyFor(inputs);
   if (const Entry* entry = Find(key)) {
     if (entry->session != nullptr) return entry->session.get();
-    return Error(Code::kUnsupported, "%s", entry->split_reason.c_str());
+    return Error(Code::kUnsupported, "%s", entry->why_no_session.c_str());
   }
   const auto start = std::chrono::steady_clock::now();
   std::shared_ptr<const Plan> plan = options_.plan_pool != nullptr ? options_.plan_pool->Find(key) : nullptr;
   if (plan == nullptr) {
-    WHET_ASSIGN_OR_RETURN(plan, MakePlan(inputs, key));
+    auto made = MakePlan(inputs, key);
+    if (!made.ok() && made.status().code() == Code::kUnsupported) {
+      // So that it is not tried again at every run.
+      Add(std::move(key))->why_no_session = made.status().ToString();
+    }
+    if (!made.ok()) return made.TakeStatus();
+    plan = std::move(*made);
     if (options_.plan_pool != nullptr) options_.plan_pool->Add(key, plan);
   }
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   compile_milliseconds_ = elapsed.count();
   WHET_ASSIGN_OR_RETURN(const SessionOptions session_options, ToSessionOptions());
   WHET_ASSIGN_OR_RETURN(std::unique_ptr<Session> session, Session::Create(std::move(plan), session_options));
-  return Add({std::move(key), std::move(session), nullptr, {}})->session.get();
+  Entry* entry = Add(std::move(key));
+  entry->session = std::move(session);
+  return entry->session.get();
 }
 
 Result<SplitSession*> Executor::PrepareSplit(const std::map<std::string, InputBinding>& inputs) {
-  std::string key = KeyFor(inputs);
-  if (const Entry* entry = Find(key); entry != nullptr && entry->split != nullptr) return entry->split.get();
-  // What is wrong with the whole is said again when this is asked for as one.
   Result<Session*> whole = Prepare(inputs);
   if (whole.ok()) return Error(Code::kInvalidArgument, "a Plan can be made of the whole");
-  if (whole.status().code() != Code::kUnsupported) return whole.TakeStatus();
+  Entry* entry = Find(KeyFor(inputs));
+  if (entry == nullptr) return whole.TakeStatus();
+  if (!entry->why_no_split.empty()) return Error(Code::kUnsupported, "%s", entry->why_no_split.c_str());
+  if (entry->split != nullptr) return entry->split.get();
   const auto start = std::chrono::steady_clock::now();
   WHET_ASSIGN_OR_RETURN(const Graph* model, graph());
   WHET_ASSIGN_OR_RETURN(const CompileOptions compile, ToCompileOptions(inputs));
   WHET_ASSIGN_OR_RETURN(const SessionOptions session_options, ToSessionOptions());
-  WHET_ASSIGN_OR_RETURN(std::unique_ptr<SplitSession> split,
-                        SplitSession::Create(*model, compile, session_options));
+  auto split = SplitSession::Create(*model, compile, session_options);
+  if (!split.ok()) {
+    if (split.status().code() == Code::kUnsupported) entry->why_no_split = split.status().ToString();
+    return split.TakeStatus();
+  }
+  entry->split = std::move(*split);
   const std::chrono::duration<double, std::milli> elapsed = std::chrono::steady_clock::now() - start;
   compile_milliseconds_ = elapsed.count();
-  return Add({std::move(key), nullptr, std::move(split), whole.status().ToString()})->split.get();
+  return entry->split.get();
 }
 
 Result<std::vector<Datum>> Executor::RunSession(Session& session,

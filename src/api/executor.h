@@ -104,18 +104,19 @@ class Executor {
   void ResetStates();
 
  private:
-  // One of the two sessions.
+  // What was found out about some shapes.
   struct Entry {
     std::string key;
-    std::unique_ptr<Session> session;
-    std::unique_ptr<SplitSession> split;
-    std::string split_reason;
+    std::unique_ptr<Session> session;  // of the whole; null if no Plan can be made of it
+    std::string why_no_session;
+    std::unique_ptr<SplitSession> split;  // made when it is asked for
+    std::string why_no_split;
   };
 
   std::string KeyFor(const std::map<std::string, InputBinding>& inputs) const;
   // Becomes the most recently used; null if there is none.
   Entry* Find(const std::string& key);
-  Entry* Add(Entry entry);
+  Entry* Add(std::string key);
   Result<CompileOptions> ToCompileOptions(const std::map<std::string, InputBinding>& inputs) const;
   Result<SessionOptions> ToSessionOptions();
 

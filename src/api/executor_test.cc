@@ -7,22 +7,13 @@
 #include <cmath>
 #include <filesystem>
 
+#include "api/testing.h"
 #include "ir/builder.h"
 #include "ir/op_def.h"
 #include "ir/text.h"
 
 namespace whet {
 namespace {
-
-TensorPtr Random(const Shape& shape, unsigned seed) {
-  auto constant = Constant::Allocate(DType::kF32, shape);
-  auto* values = static_cast<float*>(constant->mutable_data());
-  for (int64_t i = 0; i < shape.elements(); ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    values[i] = static_cast<float>(seed >> 8) / 8388608.0F - 1;
-  }
-  return constant;
-}
 
 class ExecutorTest : public testing::Test {
  protected:
@@ -31,7 +22,9 @@ class ExecutorTest : public testing::Test {
   Value* Input(std::initializer_list<int64_t> dims) {
     return graph.AddInput(graph.UniqueName("x"), Type::Of(DType::kF32, Shape(dims).dims()));
   }
-  Value* Weights(std::initializer_list<int64_t> dims) { return b.Const(Random(Shape(dims), ++seed_), "w"); }
+  Value* Weights(std::initializer_list<int64_t> dims) {
+    return b.Const(RandomTensor(Shape(dims), ++seed_), "w");
+  }
   Value* Conv(Value* x, int64_t channels) {
     return b.Emit("Conv", {x, Weights({channels, 3, 3, x->type.dims.back().lo})},
                   {{"pads", std::vector<int64_t>{1, 1, 1, 1}}});
@@ -43,7 +36,7 @@ class ExecutorTest : public testing::Test {
     std::map<std::string, TensorPtr> inputs;
     std::vector<TensorPtr> ordered;
     for (const Value* input : graph.inputs()) {
-      ordered.push_back(Random(input->type.ToShape(), 17 + static_cast<unsigned>(ordered.size())));
+      ordered.push_back(RandomTensor(input->type.ToShape(), 17 + static_cast<unsigned>(ordered.size())));
       inputs[input->name()] = ordered.back();
     }
     auto expected = GraphEvaluator().Run(graph, ordered);
@@ -251,7 +244,8 @@ TEST(Executor, AFixedValueDecidesShapesAndIsPartOfTheKey) {
   Executor executor([&]() -> Result<std::unique_ptr<Graph>> { return graph.Clone(); }, options);
   EXPECT_EQ(*executor.ShapeInputs(), std::vector<std::string>{"shape"});
   for (const Shape& target : {Shape{3, 4}, Shape{12, 1}, Shape{3, 4}}) {
-    auto outputs = executor.Run({{"x", Random(Shape{2, 6}, 1)}, {"shape", Constant::Ints(target.dims())}});
+    auto outputs =
+        executor.Run({{"x", RandomTensor(Shape{2, 6}, 1)}, {"shape", Constant::Ints(target.dims())}});
     ASSERT_TRUE(outputs.ok()) << outputs.status().ToString();
     EXPECT_EQ((*outputs)[0]->shape(), target);
   }

@@ -5,22 +5,13 @@
 #include <gtest/gtest.h>
 
 #include "api/executor.h"
+#include "api/testing.h"
 #include "compile/split.h"
 #include "ir/builder.h"
 #include "ir/text.h"
 
 namespace whet {
 namespace {
-
-TensorPtr Floats(const Shape& shape, unsigned seed) {
-  auto constant = Constant::Allocate(DType::kF32, shape);
-  auto* values = static_cast<float*>(constant->mutable_data());
-  for (int64_t i = 0; i < shape.elements(); ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    values[i] = static_cast<float>(seed >> 8) / 8388608.0F - 1;
-  }
-  return constant;
-}
 
 // A detector in small: a convolution with its activation, boxes and scores of it, suppression, and the boxes
 // that are left; and the scores as they are.
@@ -29,14 +20,15 @@ std::unique_ptr<Graph> Detector() {
   GraphBuilder b(*graph);
   Value* image = graph->AddInput("image", Type::Of(DType::kF32, Shape{1, 8, 8, 4}.dims()));
   Value* threshold = graph->AddInput("threshold", Type::Of(DType::kF32, Shape{1}.dims()));
-  Value* features = b.Emit("Relu", {b.Emit("Conv", {image, b.Const(Floats(Shape{8, 3, 3, 4}, 1), "w")},
+  Value* features = b.Emit("Relu", {b.Emit("Conv", {image, b.Const(RandomTensor(Shape{8, 3, 3, 4}, 1), "w")},
                                            {{"pads", std::vector<int64_t>{1, 1, 1, 1}}})});
   Value* rows = b.Emit("Reshape", {features, b.Ints({1, 64, 8})});
-  Value* boxes = b.Emit("MatMul", {rows, b.Const(Floats(Shape{8, 4}, 2), "boxes")});
-  Value* scores = b.Emit("Sigmoid", {b.Emit("MatMul", {rows, b.Const(Floats(Shape{8, 2}, 3), "scores")})});
+  Value* boxes = b.Emit("MatMul", {rows, b.Const(RandomTensor(Shape{8, 4}, 2), "boxes")});
+  Value* scores =
+      b.Emit("Sigmoid", {b.Emit("MatMul", {rows, b.Const(RandomTensor(Shape{8, 2}, 3), "scores")})});
   Value* by_class = b.Transpose(scores, {0, 2, 1});
-  Value* kept = b.Emit("NonMaxSuppression",
-                       {boxes, by_class, b.Ints({5}), b.Const(Floats(Shape{1}, 9), "overlap"), threshold});
+  Value* kept = b.Emit("NonMaxSuppression", {boxes, by_class, b.Ints({5}),
+                                             b.Const(RandomTensor(Shape{1}, 9), "overlap"), threshold});
   Value* index =
       b.Emit("Squeeze", {b.Emit("Slice", {kept, b.Ints({2}), b.Ints({3}), b.Ints({1})}), b.Ints({1})});
   graph->AddOutput(
@@ -48,7 +40,7 @@ std::unique_ptr<Graph> Detector() {
 
 std::map<std::string, TensorPtr> DetectorInputs(unsigned seed) {
   const float threshold = 0.6F;
-  return {{"image", Floats(Shape{1, 8, 8, 4}, seed)},
+  return {{"image", RandomTensor(Shape{1, 8, 8, 4}, seed)},
           {"threshold", Constant::Copy(DType::kF32, Shape{1}, &threshold)}};
 }
 

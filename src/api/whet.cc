@@ -105,13 +105,8 @@ whet_tensor TensorOf(const std::string& name, const whet::TensorView& view) {
 
 whet_tensor TensorOf(const whet::Plan& plan, const whet::PlanPort& port, void* data) {
   const whet::PlanTensor& tensor = plan.tensors[port.tensor];
-  whet_tensor out{};
-  out.name = port.name.c_str();
-  out.dtype = static_cast<whet_dtype>(tensor.dtype);
-  out.rank = tensor.shape.rank();
-  std::copy(tensor.shape.begin(), tensor.shape.end(), out.dims);
+  whet_tensor out = TensorOf(port.name, {tensor.dtype, tensor.shape, data});
   out.bytes = tensor.bytes;
-  out.data = data;
   return out;
 }
 

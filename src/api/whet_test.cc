@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <thread>
 
+#include "api/testing.h"
 #include "base/isa.h"
 #include "ir/builder.h"
 #include "ir/evaluate.h"
@@ -36,16 +37,6 @@ void operator delete[](void* memory, size_t) noexcept { std::free(memory); }
 
 namespace {
 
-std::shared_ptr<const whet::Constant> Random(std::initializer_list<int64_t> dims, unsigned seed) {
-  auto constant = whet::Constant::Allocate(whet::DType::kF32, whet::Shape(dims));
-  auto* values = static_cast<float*>(constant->mutable_data());
-  for (int64_t i = 0; i < constant->shape().elements(); ++i) {
-    seed = seed * 1664525u + 1013904223u;
-    values[i] = static_cast<float>(seed >> 8) / 8388608.0F - 1;
-  }
-  return constant;
-}
-
 // A small net with what makes plans interesting: a residual, a concatenation, a pool, a product.
 std::unique_ptr<whet::Graph> SmallNet() {
   auto graph = std::make_unique<whet::Graph>("small");
@@ -53,13 +44,15 @@ std::unique_ptr<whet::Graph> SmallNet() {
       graph->AddInput("image", whet::Type(whet::DType::kF32, {1, whet::Dim::Symbol("H", 1, 64), 16, 8}));
   whet::GraphBuilder b(*graph);
   const whet::Attributes same = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
-  whet::Value* c1 = b.Emit("Relu", {b.Emit("Conv", {x, b.Const(Random({8, 3, 3, 8}, 1), "w1")}, same)});
-  whet::Value* c2 = b.Emit("Conv", {c1, b.Const(Random({8, 3, 3, 8}, 2), "w2")}, same);
+  whet::Value* c1 =
+      b.Emit("Relu", {b.Emit("Conv", {x, b.Const(whet::RandomTensor({8, 3, 3, 8}, 1), "w1")}, same)});
+  whet::Value* c2 = b.Emit("Conv", {c1, b.Const(whet::RandomTensor({8, 3, 3, 8}, 2), "w2")}, same);
   whet::Value* sum = b.Emit("Relu", {b.Emit("Add", {c2, x})});
   whet::Value* both = b.Emit("Concat", {sum, c1}, {{"axis", int64_t{3}}});
   whet::Value* pooled = b.Emit("GlobalAveragePool", {both});
   whet::Value* flat = b.Emit("Reshape", {pooled, b.Ints({1, 16})});
-  whet::Value* y = b.Emit("Softmax", {b.Emit("MatMul", {flat, b.Const(Random({16, 5}, 3), "w3")})});
+  whet::Value* y =
+      b.Emit("Softmax", {b.Emit("MatMul", {flat, b.Const(whet::RandomTensor({16, 5}, 3), "w3")})});
   EXPECT_TRUE(b.ok()) << b.TakeStatus().ToString();
   graph->Rename(y, "probabilities");
   graph->AddOutput(y);
@@ -100,7 +93,7 @@ class ApiTest : public testing::Test {
 const std::vector<whet::api::Binding> kTall = {{"image", {1, 16, 16, 8}, nullptr}};
 
 void Fill(const whet_tensor& input) {
-  const auto image = Random({static_cast<int64_t>(input.bytes / 4)}, 7);
+  const auto image = whet::RandomTensor({static_cast<int64_t>(input.bytes / 4)}, 7);
   std::memcpy(input.data, image->view().data, input.bytes);
 }
 
@@ -119,7 +112,7 @@ TEST_F(ApiTest, TellsWhatAModelTakesAndGives) {
 TEST_F(ApiTest, AnswersAsTheReferencesDoOnEveryInstructionSetAndThreadCount) {
   const auto graph = SmallNet();
   const whet::api::Model model = whet::api::Model::Open(Save(*graph));
-  const auto image = Random({1, 16, 16, 8}, 7);
+  const auto image = whet::RandomTensor({1, 16, 16, 8}, 7);
   auto expected = whet::GraphEvaluator().Run(*graph, std::vector<whet::TensorPtr>{image});
   ASSERT_TRUE(expected.ok()) << expected.status().ToString();
   for (const char* isa : {"portable", "avx2", "avx512", "avx512-vnni"}) {

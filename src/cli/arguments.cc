@@ -213,9 +213,6 @@ Option Arguments::Add(const std::string& names, std::string& variable, const std
 Option Arguments::Add(const std::string& names, int& variable, const std::string& help) {
   return AddVariable(app_, names, variable, help, kInteger);
 }
-Option Arguments::Add(const std::string& names, unsigned& variable, const std::string& help) {
-  return AddVariable(app_, names, variable, help, kInteger);
-}
 Option Arguments::Add(const std::string& names, int64_t& variable, const std::string& help) {
   return AddVariable(app_, names, variable, help, kInteger);
 }

@@ -66,7 +66,6 @@ class Arguments {
   // parsing.
   Option Add(const std::string& names, std::string& variable, const std::string& help);
   Option Add(const std::string& names, int& variable, const std::string& help);
-  Option Add(const std::string& names, unsigned& variable, const std::string& help);
   Option Add(const std::string& names, int64_t& variable, const std::string& help);
   Option Add(const std::string& names, uint64_t& variable, const std::string& help);
   Option Add(const std::string& names, double& variable, const std::string& help);

@@ -21,6 +21,7 @@ class Splitter {
     for (const auto& node : graph_.nodes()) {
       if (!IsFixed(*node)) continue;
       front_nodes_.push_back(node.get());
+      front_.insert(node.get());
       for (const Value* output : node->outputs()) fixed_.insert(output);
     }
     FindBorder();
@@ -32,6 +33,7 @@ class Splitter {
     } else {
       // What nothing reads need not be planned; the rest computes all.
       front_nodes_.clear();
+      front_.clear();
     }
     split.rest = MakeRest();
     split.rest_nodes = split.rest->nodes().size();
@@ -39,36 +41,33 @@ class Splitter {
   }
 
  private:
+  bool IsFixed(const Value* value) const { return value->IsConstant() || fixed_.contains(value); }
   // Subgraphs read values of the graphs around them, and run a number of times that data may decide.
   bool IsFixed(const Node& node) const {
     if (!node.subgraphs.empty()) return false;
-    const auto fixed = [this](const Value* value) {
-      return value == nullptr || value->IsConstant() || fixed_.contains(value);
-    };
+    const auto fixed = [this](const Value* value) { return value == nullptr || IsFixed(value); };
     const auto is_static = [](const Value* value) { return value == nullptr || value->type.IsStatic(); };
     return std::ranges::all_of(node.inputs(), fixed) && std::ranges::all_of(node.outputs(), is_static);
   }
 
+  // By the rest or by the model's user.
+  bool IsReadBehind(const Value* value) const {
+    return graph_.IsOutput(value) ||
+           std::ranges::any_of(value->uses(), [this](const Use& use) { return !front_.contains(use.node); });
+  }
+
   // Fixed values that the rest or the model's user reads, in the order in which they are computed.
   void FindBorder() {
-    const std::unordered_set<const Node*> front(front_nodes_.begin(), front_nodes_.end());
     for (const Node* node : front_nodes_) {
       for (const Value* output : node->outputs()) {
-        if (output == nullptr) continue;
-        const bool read =
-            std::ranges::any_of(output->uses(), [&](const Use& use) { return !front.contains(use.node); });
-        if (read || graph_.IsOutput(output)) border_.push_back(output);
+        if (output != nullptr && IsReadBehind(output)) border_.push_back(output);
       }
     }
   }
 
   Status CheckStates() const {
-    const std::unordered_set<const Node*> front(front_nodes_.begin(), front_nodes_.end());
     for (const State& state : graph_.states) {
-      const bool fixed = state.output->IsConstant() || fixed_.contains(state.output);
-      const bool read =
-          std::ranges::any_of(state.input->uses(), [&](const Use& use) { return !front.contains(use.node); });
-      if (!fixed || read || graph_.IsOutput(state.input)) {
+      if (!IsFixed(state.output) || IsReadBehind(state.input)) {
         return Error(Code::kUnsupported, "state '%s' has to do with shapes that depend on data",
                      state.name.c_str());
       }
@@ -82,10 +81,9 @@ class Splitter {
     const auto is_state = [this](const Value* input) {
       return std::ranges::any_of(graph_.states, [&](const State& state) { return state.input == input; });
     };
-    const std::unordered_set<const Node*> nodes(front_nodes_.begin(), front_nodes_.end());
     for (const Value* input : graph_.inputs()) {
       const bool read =
-          std::ranges::any_of(input->uses(), [&](const Use& use) { return nodes.contains(use.node); });
+          std::ranges::any_of(input->uses(), [&](const Use& use) { return front_.contains(use.node); });
       if (read || is_state(input)) copies[input] = front->AddInput(input->name(), input->type);
     }
     const auto copy_of = [&](const Value* value) {
@@ -116,11 +114,10 @@ class Splitter {
     std::unique_ptr<Graph> rest = graph_.Clone();
     rest->states.clear();
     std::vector<Node*> done;
-    const std::unordered_set<const Node*> front(front_nodes_.begin(), front_nodes_.end());
     // A clone has the same nodes in the same order.
     for (auto from = graph_.nodes().begin(), to = rest->nodes().begin(); from != graph_.nodes().end();
          ++from, ++to) {
-      if (front.contains(from->get())) done.push_back(to->get());
+      if (front_.contains(from->get())) done.push_back(to->get());
     }
     std::vector<std::pair<Value*, std::string>> inputs;
     for (const Value* value : border_) {
@@ -141,7 +138,8 @@ class Splitter {
 
   const Graph& graph_;
   std::unordered_set<const Value*> fixed_;
-  std::vector<const Node*> front_nodes_;
+  std::vector<const Node*> front_nodes_;  // in execution order
+  std::unordered_set<const Node*> front_;
   std::vector<const Value*> border_;
 };
 

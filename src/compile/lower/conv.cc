@@ -39,9 +39,7 @@ std::optional<StoredMatrix> StoredWeightsFor(const Node& node, const ConvGeometr
   return halves;
 }
 
-}  // namespace
-
-Result<bool> LowerConv(const Node& node, Lowering& lowering) {
+Result<bool> AddConv(const Node& node, Lowering& lowering) {
   ConvGeometry g;
   EpilogueOperands operands;
   if (!ReadGeometry(node, &g)) return false;
@@ -94,6 +92,14 @@ Result<bool> LowerConv(const Node& node, Lowering& lowering) {
                      {out, in, weights, operands.bias, operands.residual, operands.slope},
                      node.op().macs(node));
   return true;
+}
+
+}  // namespace
+
+Result<bool> LowerConv(const Node& node, Lowering& lowering) {
+  WHET_ASSIGN_OR_RETURN(const bool added, AddConv(node, lowering));
+  if (!added && StoredWeightsOf(node)) return StoredWeightsNotRead(node);
+  return added;
 }
 
 Result<bool> LowerConvTranspose(const Node& node, Lowering& lowering) {

@@ -68,9 +68,7 @@ Result<bool> LowerMatMul(const Node& node, Lowering& lowering) {
   if (const auto stored = StoredIntegersOf(node)) {
     WHET_ASSIGN_OR_RETURN(const bool added,
                           AddStoredProduct(node, a_shape.elements() / stored->k, *stored, lowering));
-    // Nothing has computed the weights as floats.
-    if (!added)
-      return Error(Code::kInternal, "a product's activation is unknown to the kernels").At(node.name());
+    if (!added) return StoredWeightsNotRead(node);
     return true;
   }
   // Vectors are matrices with one row or column.

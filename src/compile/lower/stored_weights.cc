@@ -119,4 +119,9 @@ Result<bool> AddStoredProduct(const Node& node, int64_t rows, const StoredMatrix
   return true;
 }
 
+Status StoredWeightsNotRead(const Node& node) {
+  return Error(Code::kInternal, "no kernel for stored weights has the node's bias, activation or residual")
+      .At(node.name());
+}
+
 }  // namespace whet

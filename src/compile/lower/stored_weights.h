@@ -32,4 +32,8 @@ std::optional<StoredMatrix> StoredHalvesOf(const float* b, int64_t rows, int64_t
 // is of a kind that the kernels do not have; nothing is added then.
 Result<bool> AddStoredProduct(const Node& node, int64_t rows, const StoredMatrix& matrix, Lowering& lowering);
 
+// Of a node whose stored integers no kernel reads: nothing has computed them as floats for a reference
+// either.
+Status StoredWeightsNotRead(const Node& node);
+
 }  // namespace whet

@@ -68,6 +68,25 @@ class HostileDelta : public testing::Test {
     return delta;
   }
 
+  void ChangeEveryByte() {
+    for (size_t i = 0; i < delta_.size(); ++i) {
+      Bytes delta = delta_;
+      delta[i] ^= static_cast<uint8_t>(1 << i % 8);
+      const Status status = Apply(delta);
+      // A change that makes no difference (the base's hash, the last bits of a block) is none.
+      if (status.ok()) {
+        EXPECT_EQ(ReadBytes(folder_ / "made"), result_);
+        std::filesystem::remove(folder_ / "made");
+      }
+      ASSERT_EQ(folder_.files(), files_) << "byte " << i;
+    }
+  }
+  void CutAtEveryByte() {
+    for (size_t i = 0; i < delta_.size(); ++i) {
+      ExpectRefused(Bytes(delta_.begin(), delta_.begin() + static_cast<ptrdiff_t>(i)), Code::kBadFile);
+    }
+  }
+
   TemporaryFolder folder_;
   DeltaReport report_;
   Bytes delta_;
@@ -75,25 +94,9 @@ class HostileDelta : public testing::Test {
   size_t files_ = 0;
 };
 
-TEST_F(HostileDelta, EveryByteChanged) {
-  for (size_t i = 0; i < delta_.size(); ++i) {
-    Bytes delta = delta_;
-    delta[i] ^= static_cast<uint8_t>(1 << i % 8);
-    const Status status = Apply(delta);
-    // A change that makes no difference (the base's hash, the last bits of a block) is none.
-    if (status.ok()) {
-      EXPECT_EQ(ReadBytes(folder_ / "made"), result_);
-      std::filesystem::remove(folder_ / "made");
-    }
-    ASSERT_EQ(folder_.files(), files_) << "byte " << i;
-  }
-}
+TEST_F(HostileDelta, EveryByteChanged) { ChangeEveryByte(); }
 
-TEST_F(HostileDelta, CutShortAtEveryByte) {
-  for (size_t i = 0; i < delta_.size(); ++i) {
-    ExpectRefused(Bytes(delta_.begin(), delta_.begin() + static_cast<ptrdiff_t>(i)), Code::kBadFile);
-  }
-}
+TEST_F(HostileDelta, CutShortAtEveryByte) { CutAtEveryByte(); }
 
 TEST_F(HostileDelta, TooLong) {
   Bytes delta = delta_;
@@ -195,24 +198,9 @@ class HostileExpandedDelta : public HostileDelta {
   }
 };
 
-TEST_F(HostileExpandedDelta, EveryByteChanged) {
-  for (size_t i = 0; i < delta_.size(); ++i) {
-    Bytes delta = delta_;
-    delta[i] ^= static_cast<uint8_t>(1 << i % 8);
-    const Status status = Apply(delta);
-    if (status.ok()) {
-      EXPECT_EQ(ReadBytes(folder_ / "made"), result_);
-      std::filesystem::remove(folder_ / "made");
-    }
-    ASSERT_EQ(folder_.files(), files_) << "byte " << i;
-  }
-}
+TEST_F(HostileExpandedDelta, EveryByteChanged) { ChangeEveryByte(); }
 
-TEST_F(HostileExpandedDelta, CutShortAtEveryByte) {
-  for (size_t i = 0; i < delta_.size(); ++i) {
-    ExpectRefused(Bytes(delta_.begin(), delta_.begin() + static_cast<ptrdiff_t>(i)), Code::kBadFile);
-  }
-}
+TEST_F(HostileExpandedDelta, CutShortAtEveryByte) { CutAtEveryByte(); }
 
 TEST_F(HostileExpandedDelta, SizesThatLie) {
   const auto with_sizes = [&](uint64_t base, uint64_t result) {

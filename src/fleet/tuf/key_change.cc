@@ -19,14 +19,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxRoleBytes = size_t{16} << 20;
-
-MetadataLimits Limits() {
-  MetadataLimits limits;
-  limits.max_bytes = kMaxRoleBytes + (size_t{1} << 20);
-  return limits;
-}
-
 std::string SignatureFolder(const std::string& folder, const std::string& role) {
   return folder + "/signatures/" + role;
 }
@@ -34,8 +26,8 @@ std::string SignatureFolder(const std::string& folder, const std::string& role) 
 // A role's metadata file, made of what is to be signed and the signatures that there are.
 Result<std::string> ReadEnvelope(const std::string& folder, const std::string& role) {
   const std::string path = folder + "/" + RoleFileName(role);
-  WHET_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxRoleBytes));
-  auto body = ParseJson(text, {kMaxRoleBytes});
+  WHET_ASSIGN_OR_RETURN(const std::string text, ReadSmallFile(path, kMaxEditedBytes));
+  auto body = ParseJson(text, {kMaxEditedBytes});
   if (!body.ok()) return body.TakeStatus().At(path);
   std::vector<std::string> files;
   std::error_code error;
@@ -81,12 +73,12 @@ Result<Read> ReadChange(const std::string& folder, const Repository* repository)
         .At(folder);
   }
   if (const auto root = read.envelopes.find(kRootRole); root != read.envelopes.end()) {
-    auto parsed = ParseRoot(root->second, Limits());
+    auto parsed = ParseRoot(root->second, EditorLimits());
     if (!parsed.ok()) return parsed.TakeStatus().At(folder + "/root.json");
     read.new_root = std::move(*parsed);
   }
   if (const auto targets = read.envelopes.find(kTargetsRole); targets != read.envelopes.end()) {
-    auto parsed = ParseTargets(targets->second, Limits());
+    auto parsed = ParseTargets(targets->second, EditorLimits());
     if (!parsed.ok()) return parsed.TakeStatus().At(folder + "/targets.json");
     read.new_targets = std::move(*parsed);
   }
@@ -211,7 +203,7 @@ Result<KeyChange> Summary(const Read& read, const Repository* repository) {
     if (role == kRootRole) {
       metadata = *read.new_root;
     } else {
-      WHET_ASSIGN_OR_RETURN(after, ParseTargets(envelope, Limits()));
+      WHET_ASSIGN_OR_RETURN(after, ParseTargets(envelope, EditorLimits()));
       metadata = after;
       if (repository != nullptr) {
         auto loaded = role == kTargetsRole ? repository->Targets() : repository->Role(role);
@@ -275,7 +267,7 @@ Result<KeyChange> SignKeyChange(const std::string& folder, const KeyStore& keys,
     if (role == kRootRole) {
       canonical = read.new_root->canonical;
     } else {
-      WHET_ASSIGN_OR_RETURN(const TargetsMetadata metadata, ParseTargets(envelope, Limits()));
+      WHET_ASSIGN_OR_RETURN(const TargetsMetadata metadata, ParseTargets(envelope, EditorLimits()));
       canonical = metadata.canonical;
     }
     for (const auto& [id, key] : keys.keys()) {

@@ -25,14 +25,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr size_t kMaxMetadataBytes = size_t{16} << 20;
-
-MetadataLimits EditorLimits() {
-  MetadataLimits limits;
-  limits.max_bytes = kMaxMetadataBytes;
-  return limits;
-}
-
 Status MakeFolders(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -49,6 +41,12 @@ Json MetaFileJson(int64_t version, std::string_view text) {
 }
 
 }  // namespace
+
+MetadataLimits EditorLimits() {
+  MetadataLimits limits;
+  limits.max_bytes = kMaxEditedBytes;
+  return limits;
+}
 
 RepositoryEdit::RepositoryEdit(std::string folder, const KeyStore& keys, const RepositoryOptions& options,
                                int lock)
@@ -115,7 +113,7 @@ Result<RepositoryEdit> RepositoryEdit::BeginNew(const std::string& folder, const
 }
 
 Result<std::string> RepositoryEdit::ReadMetadata(const std::string& name) const {
-  return ReadSmallFile(folder_ + "/metadata/" + name, kMaxMetadataBytes);
+  return ReadSmallFile(folder_ + "/metadata/" + name, kMaxEditedBytes);
 }
 
 Status RepositoryEdit::LoadAll() {
@@ -236,14 +234,14 @@ Result<Json*> RepositoryEdit::Change(std::string_view role) {
     }
   }
   if (!text.empty()) {
-    WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxMetadataBytes}));
+    WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxEditedBytes}));
     body = std::move(document["signed"]);
   }
   return &changes_.emplace(std::string(role), Edited{.body = std::move(body)}).first->second.body;
 }
 
 Status RepositoryEdit::SetSigned(std::string_view role, std::string_view text) {
-  WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxMetadataBytes}));
+  WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxEditedBytes}));
   changes_.insert_or_assign(std::string(role),
                             Edited{.body = std::move(document["signed"]), .text = std::string(text)});
   return OkStatus();
@@ -270,7 +268,7 @@ Status RepositoryEdit::SetDrafted(std::string_view role, std::string_view text) 
     return Error(Code::kInvalidArgument, "the draft of the role '%s' has expired; make the change again",
                  std::string(role).c_str());
   }
-  WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxMetadataBytes}));
+  WHET_ASSIGN_OR_RETURN(Json document, ParseJson(text, {kMaxEditedBytes}));
   change.body = std::move(document["signed"]);
   change.is_drafted = true;
   change.signatures = std::move(next.signatures);

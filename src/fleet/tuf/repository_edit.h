@@ -14,6 +14,10 @@
 
 namespace whet::fleet {
 
+// What those who write metadata accept of it: their own, so more than a client does.
+inline constexpr size_t kMaxEditedBytes = size_t{16} << 20;
+MetadataLimits EditorLimits();
+
 class RepositoryEdit {
  public:
   // Takes the lock, waiting for it, and checks root, timestamp, snapshot and targets.
