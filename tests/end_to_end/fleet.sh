@@ -7,53 +7,8 @@ set -euo pipefail
 build=$(realpath "$1")
 source=$(realpath "$(dirname "$0")/../..")
 pictures=/usr/share/datasets/fashion-mnist
-work=$(mktemp -d)
-cd "$work"
+. "$source/tests/end_to_end/processes.sh"
 devices=(camera-1 camera-2 camera-3)
-declare -A process=() # by what runs
-
-clean_up() {
-  local status=$? name
-  for name in "${!process[@]}"; do kill -9 "${process[$name]}" 2>/dev/null || true; done
-  wait 2>/dev/null || true
-  if ((status != 0)); then tail -n 25 ./*.log ./*/*.log >&2 || true; fi
-  rm -rf "$work"
-}
-trap clean_up EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM
-
-fail() { echo "fleet.sh: line ${BASH_LINENO[0]}: $*" >&2; exit 1; }
-whet() { "$build/whet" "$@"; }
-# A command that must fail, with this in its message.
-refused() {
-  local wanted=$1; shift
-  if "$@" >out 2>&1; then fail "was not refused: $*"; fi
-  grep -q -- "$wanted" out || { cat out >&2; fail "does not say '$wanted': $*"; }
-}
-eventually() {
-  local end=$((SECONDS + 60))
-  until "$@" >/dev/null 2>&1; do
-    ((SECONDS < end)) || fail "waited in vain for: $*"
-    sleep 0.1
-  done
-}
-# In the background, as $name: start NAME LOG COMMAND…
-start() {
-  local name=$1 log=$2; shift 2
-  "$@" >>"$log" 2>&1 &
-  process[$name]=$!
-}
-killed() {
-  kill -9 "${process[$1]}"
-  wait "${process[$1]}" 2>/dev/null || true
-  unset "process[$1]"
-}
-# One member of the JSON on the standard input, by a JavaScript expression of `it`.
-member() { node -e 'const it = JSON.parse(require("fs").readFileSync(0)); console.log(eval(process.argv[1]))' "$1"; }
-
-agent_status() { "$build/whet-agent" --config "$1/agent.json" status --json; }
-runs() { [[ $(agent_status "$1" | member 'it.families[0].version + " " + it.families[0].stage') == "$2 steady" ]]; }
 all_run() { local device; for device in "${devices[@]}"; do runs "$device" "$1" || return 1; done; }
 # Its model is whole: the file's name is its hash.
 is_whole() {
@@ -163,7 +118,7 @@ eventually runs camera-3 1.1.0
 runs camera-2 1.0.0 || fail "a device has the candidate whose turn it is not"
 
 # The server is killed and comes back to what it has promised: the rollout, and every report that it took.
-killed server
+ends server KILL
 before=$(answers_at_agent camera-2 1.0.0)
 sleep 2
 mv server.log server.before.log
@@ -213,7 +168,7 @@ whet rollout pause fashion >/dev/null
 for pause in 0.05 0.3 0.6; do
   sleep $pause
   for device in "${devices[@]}"; do
-    killed "agent of $device"
+    ends "agent of $device" KILL
     start_agent "$device"
   done
 done
