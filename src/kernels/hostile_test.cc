@@ -7,6 +7,7 @@
 #include "kernels/convert/convert.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/grid_sample/grid_sample.h"
 #include "kernels/move/copy.h"
 #include "kernels/move/gather.h"
 #include "kernels/move/pad.h"
@@ -297,6 +298,16 @@ TEST(HostileParams, Resize) {
     Choice choice;
     ASSERT_TRUE(resize::Choose(isa, p, &choice).ok());
     EXPECT_GT(RunDamaged(choice, p, {2880, 960, 128, 144}), 1);
+  }
+}
+
+TEST(HostileParams, GridSample) {
+  for (Isa isa : RunnableIsas()) {
+    const grid_sample::Params p{
+        grid_sample::Mode::kLinear, grid_sample::Border::kReflect, 0, {}, 2, 5, 4, 6, 70, 6, 7};
+    Choice choice;
+    ASSERT_TRUE(grid_sample::Choose(isa, p, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, p, {3920, 1152, 1120}), 1);
   }
 }
 

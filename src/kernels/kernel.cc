@@ -10,6 +10,7 @@
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/grid_sample/grid_sample.h"
 #include "kernels/move/copy.h"
 #include "kernels/move/gather.h"
 #include "kernels/move/pad.h"
@@ -62,6 +63,7 @@ constexpr Family kFamilies[] = {
     {elementwise::AppendRows},
     {gather::AppendRows},
     {gemm::AppendRows},
+    {grid_sample::AppendRows},
     {group_norm::AppendRows},
     {gru::AppendRows, 2},
     {lstm::AppendRows, 3},

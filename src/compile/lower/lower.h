@@ -37,6 +37,7 @@ Result<bool> LowerRowNorm(const Node& node, Lowering& lowering);
 Result<bool> LowerGroupNorm(const Node& node, Lowering& lowering);
 Result<bool> LowerReduce(const Node& node, Lowering& lowering);
 Result<bool> LowerResize(const Node& node, Lowering& lowering);
+Result<bool> LowerGridSample(const Node& node, Lowering& lowering);
 Result<bool> LowerGather(const Node& node, Lowering& lowering);
 Result<bool> LowerPad(const Node& node, Lowering& lowering);
 Result<bool> LowerCast(const Node& node, Lowering& lowering);

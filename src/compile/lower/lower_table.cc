@@ -25,6 +25,7 @@ constexpr Entry kTable[] = {
     {"Gather", LowerGather},
     {"GlobalAveragePool", LowerGlobalPool},
     {"GlobalMaxPool", LowerGlobalPool},
+    {"GridSample", LowerGridSample},
     {"GroupNormalization", LowerGroupNorm},
     {"Identity", LowerReshape},
     {"InstanceNormalization", LowerGroupNorm},
