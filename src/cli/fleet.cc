@@ -123,6 +123,8 @@ class FleetCommand final : public Command {
     add("--inferences", model.inferences, "Inferences per report", fleet);
     add("--crash-rate", model.crash_rate, "Share of reports that tell of a crash", fleet);
     add("--error-rate", model.error_rate, "Share of inferences that fail", fleet);
+    add("--degraded", model.degraded, "Share of devices that say they are degraded, whatever they run",
+        fleet);
     add("--install-failure", model.install_failure, "Share of installations that fail", fleet);
     add("--offline", model.go_offline, "Chance per report to go offline", fleet);
     add("--come-back", model.come_back, "Chance per report's time to come back", fleet);
@@ -134,6 +136,7 @@ class FleetCommand final : public Command {
     add("--crash-rise", model.crash_rise, "Added to the crash rate (0.02: two points)", candidate);
     add("--latency-factor", model.latency_factor, "On every latency (1.2: 20 % slower)", candidate);
     add("--error-rise", model.error_rise, "Added to the error rate", candidate);
+    add("--degraded-rise", model.degraded_rise, "Share of the other devices that it degrades", candidate);
     add("--install-rise", model.install_rise, "Added to the share of failed installations", candidate);
     add("--silence", model.silence, "Share of devices it silences for ever", candidate);
   }

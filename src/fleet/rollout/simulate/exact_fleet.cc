@@ -15,6 +15,7 @@ struct Device {
   bool dead = false;
   bool installed = false;
   bool failed = false;
+  bool degraded = false;
   uint64_t last_seen = 0;  // step
   DeviceTally tally;       // of the present stage
 };
@@ -35,6 +36,7 @@ class ExactFleet final : public SimulatedFleet {
         device.of = of;
         device.first_stage = first[(devices_.size() + setup.rotation) % first.size()];
         device.online = random_.Uniform() < online;
+        device.degraded = Happens(model_.degraded);
         devices_.push_back(std::move(device));
       }
     }
@@ -69,7 +71,9 @@ class ExactFleet final : public SimulatedFleet {
       DeviceTally tally = device.tally;
       tally.dark = tally.watched && step_ - device.last_seen > silence_steps_;
       Arm& arm = IsControl(device) ? input.control : input.candidate;
-      arm.strata[HardwareName(classes_[device.of].hardware)].Add(tally);
+      ArmSums& sums = arm.strata[HardwareName(classes_[device.of].hardware)];
+      sums.Add(tally);
+      sums.sick += tally.IsSick(policy_.sick_crashes) ? 1 : 0;
       input.cohort_devices += IsControl(device) ? 0 : 1;
     }
     input.candidate.latency_ms = candidate_latency_;
@@ -107,6 +111,7 @@ class ExactFleet final : public SimulatedFleet {
       const auto outcome = fails ? InstallOutcome::kFailedSelftest : InstallOutcome::kInstalled;
       report.installs[static_cast<size_t>(outcome)] = 1;
       if (device.installed && Happens(model_.silence)) device.dead = true;
+      if (device.installed && Happens(model_.degraded_rise)) device.degraded = true;
     }
     if (device.failed || device.dead) {
       // Its last word: what became of the update.
@@ -126,6 +131,7 @@ class ExactFleet final : public SimulatedFleet {
     const std::string hardware = HardwareName(of.hardware);
     device.tally.Add(report, control ? limits_.ControlLimit(hardware)
                                      : limits_.CandidateLimit(hardware, policy_.latency_p95));
+    device.tally.degraded = device.degraded;
     // In the model an inference that fails has a latency too: the tally counts it twice.
     device.tally.inferences -= report.errors;
     static_cast<void>((control ? control_latency_ : candidate_latency_).Merge(report.latency_ms).ok());

@@ -16,6 +16,7 @@ enum Flag : uint8_t {
   kWatched = 16,
   kTriedNow = 32,  // in this stage
   kFailedNow = 64,
+  kDegraded = 128,
 };
 
 struct Device {
@@ -37,10 +38,13 @@ struct ClassSums {
   uint64_t slow = 0, slow2 = 0, slow_reports = 0;
   uint64_t errors = 0, errors2 = 0, errors_reports = 0;
   uint64_t watched = 0, dark = 0, tried = 0, failed = 0;
+  uint64_t sick = 0;
 
-  void AddDevice(const Device& d) {
+  // Of a device that reports; `sick_crashes` is the policy's.
+  void AddDevice(const Device& d, uint64_t sick_crashes) {
     const uint64_t r = d.reports;
     ++devices;
+    sick += (d.flags & kDegraded) != 0 || (sick_crashes > 0 && d.crashes >= sick_crashes) ? 1 : 0;
     reports += r;
     reports2 += r * r;
     crashes += d.crashes;
@@ -61,6 +65,7 @@ struct ClassSums {
     const auto rr = static_cast<double>(reports2);
     arm.devices += n;
     arm.crashes += static_cast<double>(crashes);
+    arm.sick += static_cast<double>(sick);
     arm.crash.Add(RatioSums{n, static_cast<double>(crashes), r, static_cast<double>(crashes2),
                             static_cast<double>(crashes_reports), rr});
     arm.error.Add(RatioSums{n, static_cast<double>(errors), r * inferences, static_cast<double>(errors2),
@@ -104,6 +109,7 @@ class FastFleet final : public SimulatedFleet {
       device.first_stage = first[at];
       if (++at == first.size()) at = 0;
       if ((random_() >> 32) < threshold) device.flags = kOnline;
+      if (model_.degraded > 0 && (random_() >> 32) < Threshold(model_.degraded)) device.flags |= kDegraded;
     }
     clock_s_ = static_cast<int64_t>(random_() % 86400);
     silence_steps_ = static_cast<uint64_t>((policy_.silence_s + model_.report_s - 1) / model_.report_s);
@@ -207,6 +213,7 @@ class FastFleet final : public SimulatedFleet {
     const uint64_t adopt = Threshold(of.adopt);
     const uint64_t fail = Threshold(std::min(1.0, model_.install_failure + model_.install_rise));
     const uint64_t silence = Threshold(model_.silence);
+    const uint64_t degrade = Threshold(model_.degraded_rise);
     ClassSums arms[2];
     SplitMix random = random_;
     uint64_t assigned_devices = 0;
@@ -240,6 +247,7 @@ class FastFleet final : public SimulatedFleet {
               flags |= kInstalled;
               ++installed_;
               if (silence > 0 && (random() >> 32) < silence) flags |= kDead;
+              if (degrade > 0 && (random() >> 32) < degrade) flags |= kDegraded;
             }
           }
         }
@@ -255,7 +263,7 @@ class FastFleet final : public SimulatedFleet {
       }
       d->flags = flags;
       ClassSums& sums = arms[control ? 0 : 1];
-      if (d->reports > 0) sums.AddDevice(*d);
+      if (d->reports > 0) sums.AddDevice(*d, policy_.sick_crashes);
       if ((flags & kWatched) != 0) {
         ++sums.watched;
         sums.dark += step_ - d->last_seen > silence_steps_ ? 1 : 0;

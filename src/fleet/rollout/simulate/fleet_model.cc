@@ -29,6 +29,8 @@ Status CheckFleetModel(const FleetModel& model) {
       {"crash rate of the candidate", model.crash_rate + model.crash_rise, 1},
       {"error rate", model.error_rate, 1},
       {"error rate of the candidate", model.error_rate + model.error_rise, 1},
+      {"share of degraded devices", model.degraded, 1},
+      {"share of devices that the candidate degrades", model.degraded_rise, 1},
       {"rate of failed installations", model.install_failure, 1},
       {"candidate's rate of failed installations", model.install_failure + model.install_rise, 1},
       {"chance to go offline", model.go_offline, 1},

@@ -26,6 +26,7 @@ struct FleetModel {
   double inferences = 40;          // per report, on average
   double crash_rate = 0.01;        // share of reports that tell of a crash
   double error_rate = 0.001;       // share of inferences
+  double degraded = 0;             // share of devices that say they are, whatever they run
   double install_failure = 0.005;  // share of installations
   double go_offline = 0.01;        // per report
   double come_back = 0.15;         // per report's time
@@ -38,6 +39,7 @@ struct FleetModel {
   double crash_rise = 0;      // added to the crash rate
   double latency_factor = 1;  // on every latency
   double error_rise = 0;
+  double degraded_rise = 0;  // share of the other devices that say so once they have installed it
   double install_rise = 0;
   double silence = 0;  // share of devices that are never heard of again once they have installed it
 };

@@ -83,6 +83,8 @@ TEST(SimulationTest, FastAndExactFleetsAgree) {
   model.error_rate = 0.01;
   model.error_rise = 0.01;
   model.install_failure = 0.1;
+  model.degraded = 0.1;
+  model.degraded_rise = 0.2;
   model.silence = 0.1;
   model.go_offline = 0.1;
   model.die = 0.01;
@@ -121,6 +123,7 @@ TEST(SimulationTest, FastAndExactFleetsAgree) {
         add("error", total.error);
         add("slow", total.slow);
         add("dark", total.dark);
+        moments[std::string(side) + "sick"].Add(total.sick);
       }
     }
   }
@@ -133,6 +136,33 @@ TEST(SimulationTest, FastAndExactFleetsAgree) {
     EXPECT_NEAR(fast.mean(), exact.mean(), 4 * error + 0.02 * exact.mean() * (name.contains("slow y")))
         << name;
   }
+}
+
+// Too few devices for comparisons: their own word halts the rollout.
+TEST(SimulationTest, DegradedDevicesHaltASmallFleet) {
+  SimulationOptions options = Options();
+  options.model.devices = 5;
+  options.policy.stages = {20, 60, 100};
+  options.policy.sick_devices = 1;
+  options.policy.dwell_s = 3600;
+  options.policy.silence_s = 1800;
+  options.policy.accept_after_s = 7200;
+  options.model.degraded_rise = 1;
+  for (const bool exact : {false, true}) {
+    options.exact = exact;
+    const auto result = Simulate(options);
+    ASSERT_TRUE(result.ok()) << result.status().ToString();
+    uint64_t halted = 0;
+    for (const RunOutcome& run : result->runs) halted += run.halted_by == "sick_devices" ? 1 : 0;
+    EXPECT_EQ(halted, options.runs);
+  }
+  // Where the control is as sick, the candidate is not what makes devices so.
+  options.model.devices = 40;
+  options.model.degraded_rise = 0;
+  options.model.degraded = 1;
+  const auto result = Simulate(options);
+  ASSERT_TRUE(result.ok()) << result.status().ToString();
+  for (const RunOutcome& run : result->runs) EXPECT_NE(run.halted_by, "sick_devices");
 }
 
 TEST(SimulationTest, Refusals) {
