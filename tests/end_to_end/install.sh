@@ -40,6 +40,10 @@ for file in bin/whet-agent libexec/whet/whet-agent-worker include/whet/whet_agen
   [[ -s $prefix/$file ]] || fail "$file is not installed"
 done
 [[ -e $libdir/libwhet-agent.so ]] || fail "libwhet-agent.so is not installed"
+if grep -q '^CMAKE_BUILD_TYPE:STRING=Release$' "$build/CMakeCache.txt"; then
+  bytes=$(stat -c %s "$bin/whet-agent")
+  ((bytes <= 1500000)) || fail "whet-agent has $bytes bytes, and 1500000 are allowed"
+fi
 "$bin/whet-agent" --version | grep -q '^whet-agent [0-9]'
 # The unit starts the program where a real installation has it.
 grep -q "^ExecStart=$(sed -n 's/^CMAKE_INSTALL_PREFIX:PATH=//p' "$build/CMakeCache.txt")/bin/whet-agent --config" \

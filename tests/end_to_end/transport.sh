@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # How devices and server speak, with the programs as they are installed: HTTPS under an authority of the test's own, and MQTT
-# by a broker of its own, which is restarted, as is the server.
+# by a broker of its own, which is restarted, as is the server, and which the server leaves in the middle of its work.
 #   transport.sh BUILD
 set -euo pipefail
 build=$(realpath "$1")
@@ -82,7 +82,7 @@ persistence_location $work/broker-data/
 CONF
 touch passwords
 chmod 600 passwords
-for name in server camera-3; do mosquitto_passwd -b passwords $name "$name-word"; done
+for name in server camera-3 camera-4 load; do mosquitto_passwd -b passwords $name "$name-word"; done
 start_broker() { start broker broker.log /usr/sbin/mosquitto -c mosquitto.conf; }
 start_broker
 start_server
@@ -108,15 +108,17 @@ JSON
 }
 https="\"url\": \"$WHET_SERVER/v1/metrics\", \"token_file\": \"device.token\""
 mqtt() { echo "\"mqtt_host\": \"127.0.0.1\", \"mqtt_port\": $broker_port, \"mqtt_tls\": true, \"mqtt_user\": \"$1\", \"mqtt_password_file\": \"$1.word\""; }
-echo camera-3-word >camera-3.word
+for name in camera-3 camera-4 load; do echo $name-word >$name.word; done
 device camera-1 ca.pem "$https"
 device camera-2 mallory.pem "$https"
 device camera-3 ca.pem "$(mqtt camera-3)"
+device camera-4 ca.pem "$(mqtt camera-4), \"mqtt_receipts\": \"\""
 eventually runs camera-1 1.0.0
 infers camera-1 7
 eventually server_has camera-1 7
 eventually grep -q "certificate" camera-2/agent.log
 eventually runs camera-3 1.0.0
+eventually runs camera-4 1.0.0
 [[ ! -e camera-2/state/fashion ]] || ! runs camera-2 1.0.0 || fail "camera-2 took a release from a server that it must not trust"
 [[ $(whet fleet devices --ca-file ca.pem --json | member 'it.devices.some((d) => d.device === "camera-2")') == false ]] ||
   fail "camera-2 has sent telemetry to a server that it must not trust"
@@ -124,28 +126,53 @@ eventually runs camera-3 1.0.0
 # --- MQTT: nothing is lost when the broker is restarted, and nothing when the server is
 
 infers camera-3 11
+infers camera-4 11
 eventually server_has camera-3 11
-if grep -q "stay in the spool" camera-3/agent.log; then fail "camera-3 takes what it has sent for a failure"; fi
+eventually server_has camera-4 11
+for name in camera-3 camera-4; do
+  if grep -q "stay in the spool" $name/agent.log; then fail "$name takes what it has sent for a failure"; fi
+done
 ends broker TERM
 infers camera-3 13
 sleep 2 # the agent tries, and keeps what it cannot send
 server_has camera-3 11 || fail "reports came without a broker"
 start_broker
 eventually server_has camera-3 24
-# The server is away: the broker keeps what it has taken, and is restarted itself.
+# The server is away. A device that waits for receipts keeps what it has; for one that does not, the broker keeps it, which
+# is restarted itself.
+spool_is_empty() { [[ $(agent_status "$1" | member 'it.spooled_reports') == 0 ]]; }
 ends server TERM
 mv server.log server.before.log
 infers camera-3 17
-spool_is_empty() { [[ $(agent_status camera-3 | member 'it.spooled_reports') == 0 ]]; }
-eventually spool_is_empty
+infers camera-4 17
+eventually spool_is_empty camera-4
+eventually grep -q "no server says that it took them" camera-3/agent.log
+if spool_is_empty camera-3; then fail "camera-3 has nobody's word for what it has dropped"; fi
 ends broker TERM
 start_broker
 start_server
 eventually server_has camera-3 41
+eventually server_has camera-4 28
+eventually spool_is_empty camera-3
 # A device that the broker does not know sends nothing.
 echo wrong >camera-3.word
 infers camera-3 19
 eventually grep -q -i "refuse\|not authori" camera-3/agent.log
 echo camera-3-word >camera-3.word
 eventually server_has camera-3 60
+
+# --- the server is killed again and again while devices send all they can: each report ends in its database, once
+
+mkdir load
+start load load.log "$build/tests/mqtt_load" load 127.0.0.1 "$broker_port" ca.pem load load.word 16 whet/v1/receipts data/whet.db
+for ((round = 0; round < 12; ++round)); do
+  sleep "1.$((RANDOM % 10))"
+  ends server KILL
+  rm server.log
+  start_server
+done
+touch load/stop
+wait "${process[load]}" || { cat load.log; fail "reports are lost, or there twice"; }
+unset "process[load]"
+echo "$(tail -n 1 load.log), the server killed $round times"
 echo "transport: https and mqtt, and nothing was lost ($SECONDS s)"

@@ -112,6 +112,7 @@ void ReadTelemetry(const json& object, TelemetrySettings& out, Status& fault) {
   reader.Text("mqtt_host", out.mqtt_host);
   reader.Number("mqtt_port", out.mqtt_port, 1, 65535);
   reader.Text("mqtt_topic", out.mqtt_topic);
+  reader.Text("mqtt_receipts", out.mqtt_receipts);
   reader.Flag("mqtt_tls", out.mqtt_tls);
   reader.Text("mqtt_user", out.mqtt_user);
   reader.Text("mqtt_password_file", out.mqtt_password_file);

@@ -32,6 +32,7 @@ struct TelemetrySettings {
   std::string mqtt_host;                   // instead of `url`: MQTT, QoS 1
   int mqtt_port = 1883;
   std::string mqtt_topic = "whet/v1/metrics";
+  std::string mqtt_receipts = "whet/v1/receipts";  // where servers say what they took; empty: they do not
   bool mqtt_tls = false;  // checked against `ca_file`, or the system's authorities; port 8883 means it too
   std::string mqtt_user;
   std::string mqtt_password_file;

@@ -24,8 +24,8 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SelfTestRequest, job, threads, r
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SelfTestReport, outcome, reason, latency_ms_mean,
                                                 latency_ms_p95, arena_bytes)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SendJob, spool, spool_bytes, url, token_file, ca_file,
-                                                mqtt_host, mqtt_port, mqtt_topic, mqtt_tls, mqtt_user,
-                                                mqtt_password_file, device)
+                                                mqtt_host, mqtt_port, mqtt_topic, mqtt_receipts, mqtt_tls,
+                                                mqtt_user, mqtt_password_file, device)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(SendReport, sent, refused, left, retry_after_s, error)
 
 namespace {

@@ -50,6 +50,7 @@ struct SendJob {
   std::string mqtt_host;
   int mqtt_port = 1883;
   std::string mqtt_topic;
+  std::string mqtt_receipts;  // topic of the receipts; empty: what the broker has taken is sent
   bool mqtt_tls = false;
   std::string mqtt_user;
   std::string mqtt_password_file;

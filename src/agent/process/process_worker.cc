@@ -60,6 +60,7 @@ Result<SendReport> ProcessWorker::Send() {
                     .mqtt_host = telemetry.mqtt_host,
                     .mqtt_port = telemetry.mqtt_port,
                     .mqtt_topic = telemetry.mqtt_topic,
+                    .mqtt_receipts = telemetry.mqtt_receipts,
                     .mqtt_tls = telemetry.mqtt_tls,
                     .mqtt_user = telemetry.mqtt_user,
                     .mqtt_password_file = telemetry.mqtt_password_file,

@@ -9,10 +9,9 @@ namespace {
 
 constexpr int kMostAtOnce = 200;
 
-// A report that the server will never take, whoever sends it and when.
-bool IsRefusal(int status) { return status == 400 || status == 413 || status == 415 || status == 422; }
-
 }  // namespace
+
+bool IsRefusal(int status) { return status == 400 || status == 413 || status == 415 || status == 422; }
 
 Result<std::string> ReadSecret(const std::string& path) {
   WHET_ASSIGN_OR_RETURN(std::string secret, PosixFileSystem().ReadSmall(path, 4096));

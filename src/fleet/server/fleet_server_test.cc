@@ -2,9 +2,6 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <mosquitto.h>
-#include <signal.h>
-#include <sys/wait.h>
 
 #include <fstream>
 #include <set>
@@ -272,89 +269,6 @@ TEST_P(LimitedServerTest, TooManyRequestsAreRefused) {
                                R"({"family":"detector","version":"1.0.0"})");
   EXPECT_EQ(no_keys.status, 409);
   EXPECT_THAT(no_keys.body, HasSubstr("--keys"));
-}
-
-// A broker of the test's own.
-class MqttServerTest : public FleetServerTest {
- protected:
-  void Change(FleetServerOptions& options) override {
-    const int probe = ::socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    ASSERT_EQ(::bind(probe, reinterpret_cast<sockaddr*>(&address), size), 0);
-    ASSERT_EQ(::getsockname(probe, reinterpret_cast<sockaddr*>(&address), &size), 0);
-    ::close(probe);
-    port_ = ntohs(address.sin_port);
-    std::ofstream(folder_ / "mosquitto.conf") << "listener " << port_ << " 127.0.0.1\nallow_anonymous true\n";
-    const std::string file = folder_ / "mosquitto.conf";
-    broker_ = ::fork();
-    if (broker_ == 0) {
-      ::execl("/usr/sbin/mosquitto", "mosquitto", "-c", file.c_str(), nullptr);
-      ::_exit(127);
-    }
-    options.mqtt = Format("mqtt://127.0.0.1:%d", port_);
-  }
-  void TearDown() override {
-    FleetServerTest::TearDown();
-    ::kill(broker_, SIGTERM);
-    ::waitpid(broker_, nullptr, 0);
-  }
-  // With QoS 1; mosquitto_pub comes with another package.
-  void Publish(const std::string& topic, const std::string& body) {
-    bool done = false;
-    mosquitto* client = ::mosquitto_new(nullptr, true, &done);
-    ::mosquitto_publish_callback_set(client,
-                                     [](mosquitto*, void* flag, int) { *static_cast<bool*>(flag) = true; });
-    for (int i = 0; ::mosquitto_connect(client, "127.0.0.1", port_, 10) != MOSQ_ERR_SUCCESS; ++i) {
-      ASSERT_LT(i, 300) << "mosquitto does not start; scripts/setup.sh test installs it";
-      std::this_thread::sleep_for(std::chrono::milliseconds(100));
-    }
-    ASSERT_EQ(::mosquitto_publish(client, nullptr, topic.c_str(), static_cast<int>(body.size()), body.data(),
-                                  1, false),
-              MOSQ_ERR_SUCCESS);
-    for (int i = 0; i < 600 && !done; ++i) ::mosquitto_loop(client, 50, 1);
-    EXPECT_TRUE(done);
-    ::mosquitto_disconnect(client);
-    ::mosquitto_destroy(client);
-  }
-  int port_ = 0;
-  pid_t broker_ = -1;
-};
-INSTANTIATE_TEST_SUITE_P(On, MqttServerTest, ::testing::Values("sqlite"));
-
-TEST_P(MqttServerTest, TakesTelemetryFromABroker) {
-  Report report;
-  report.boot = "b1";
-  report.channel = "stable";
-  report.arch = "x86_64";
-  report.agent_version = "0.1.0";
-  ModelReport model;
-  model.family = "detector";
-  model.version = "1.0.0";
-  model.active = true;
-  report.models.push_back(model);
-  // The server subscribes whenever it gets to the broker: what was sent before is lost, as for every
-  // subscriber.
-  report.device = "cam-1";
-  for (int i = 0; i < 300 && Number("SELECT COUNT(*) FROM telemetry") == 0; ++i) {
-    report.sequence = static_cast<uint64_t>(i) + 1;
-    Publish("whet/v1/metrics/cam-1", ToOtlpJson(report));
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  EXPECT_GE(Number("SELECT COUNT(*) FROM telemetry WHERE device = 'cam-1'"), 1);
-  // Nobody speaks for another.
-  report.device = "cam-2";
-  Publish("whet/v1/metrics/cam-1", ToOtlpJson(report));
-  Publish("whet/v1/metrics/cam-3", "nonsense");
-  report.device = "cam-4";
-  Publish("whet/v1/metrics/cam-4", ToOtlpJson(report));
-  for (int i = 0; i < 300 && Number("SELECT COUNT(*) FROM telemetry WHERE device = 'cam-4'") == 0; ++i) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-  EXPECT_EQ(Number("SELECT COUNT(*) FROM devices"), 2);
-  EXPECT_EQ(Number("SELECT COUNT(*) FROM devices WHERE device = 'cam-2'"), 0);
 }
 
 TEST(RateLimiter, FillsUpAgainAndForgets) {

@@ -58,6 +58,8 @@ std::string PrintMetrics(ServerContext& context) {
   Counter(out, "whet_ingest_failures_total", "Reports that the database failed to take", ingest.failed());
   Counter(out, "whet_ingest_malformed_total", "Reports that were refused", context.metrics.malformed_reports);
   Counter(out, "whet_ingest_transactions_total", "Transactions that took reports", ingest.batches());
+  Counter(out, "whet_mqtt_receipts_dropped_total", "Receipts not sent because the broker is too slow",
+          context.metrics.receipts_dropped);
   Counter(out, "whet_gate_evaluations_total", "Evaluations of rollouts by this process",
           context.metrics.gate_evaluations);
   Counter(out, "whet_publish_failures_total", "Rollout documents that could not be published",

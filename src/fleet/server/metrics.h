@@ -24,6 +24,7 @@ class RequestMetrics {
   std::atomic<uint64_t> gate_evaluations = 0;
   std::atomic<uint64_t> publish_failures = 0;
   std::atomic<uint64_t> malformed_reports = 0;
+  std::atomic<uint64_t> receipts_dropped = 0;
 
  private:
   struct Sum {

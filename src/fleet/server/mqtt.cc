@@ -3,10 +3,12 @@
 #include <mosquitto.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <mutex>
 #include <string>
 #include <thread>
@@ -14,15 +16,21 @@
 #include "fleet/json/nlohmann.h"
 #include "fleet/server/context.h"
 #include "fleet/telemetry/otlp.h"
+#include "fleet/telemetry/receipt.h"
 #include "fleet/telemetry/report.h"
 #include "fleet/tuf/key.h"
 
 namespace whet::fleet {
 namespace {
 
-constexpr std::string_view kTopic = "whet/v1/metrics/";
 constexpr int kKeepaliveSeconds = 30;
 constexpr int kLoopMs = 200;
+constexpr int kBusyLoopMs =
+    10;  // while receipts are awaited: what is written does not wake the connection's thread
+// Receipts that the broker has not acknowledged, and those that wait behind them. Beyond that none are sent,
+// and the devices send again.
+constexpr int kMostInFlight = 100;
+constexpr size_t kMostReceipts = 20000;
 constexpr std::chrono::milliseconds kRetry(1000);
 
 struct Broker {
@@ -67,7 +75,27 @@ Result<Broker> ParseBroker(std::string_view url) {
   return broker;
 }
 
+struct Outgoing {
+  std::string device;
+  Receipt receipt;
+};
+
 class Mosquitto final : public MqttIngest {
+  // One message, from when it was taken in until it is settled, whichever way that comes about.
+  struct Undecided {
+    Undecided(Mosquitto& mosquitto, std::string device, std::string sha256)
+        : owner(mosquitto),
+          outgoing{.device = std::move(device), .receipt = {.sha256 = std::move(sha256), .status = 500}} {
+      owner.Took();
+    }
+    ~Undecided() { owner.Decided(std::move(outgoing)); }
+    Undecided(const Undecided&) = delete;
+    Undecided& operator=(const Undecided&) = delete;
+
+    Mosquitto& owner;
+    Outgoing outgoing;
+  };
+
  public:
   explicit Mosquitto(ServerContext& context) : context_(context) {
     static std::once_flag once;
@@ -91,6 +119,9 @@ class Mosquitto final : public MqttIngest {
     if (client_ == nullptr) return Error(Code::kOutOfMemory, "no memory for an MQTT client");
     ::mosquitto_connect_callback_set(
         client_, [](mosquitto*, void* self, int code) { static_cast<Mosquitto*>(self)->Connected(code); });
+    ::mosquitto_publish_callback_set(
+        client_, [](mosquitto*, void* self, int) { static_cast<Mosquitto*>(self)->Acknowledged(); });
+    ::mosquitto_max_inflight_messages_set(client_, kMostInFlight);
     ::mosquitto_message_callback_set(client_, [](mosquitto*, void* self, const mosquitto_message* message) {
       try {
         static_cast<Mosquitto*>(self)->Take(*message);
@@ -136,11 +167,21 @@ class Mosquitto final : public MqttIngest {
     std::string last;
     while (!WaitForStop(kRetry)) {
       int error = ::mosquitto_connect(client_, broker_.host.c_str(), broker_.port, kKeepaliveSeconds);
-      while (error == MOSQ_ERR_SUCCESS && !WaitForStop({})) error = ::mosquitto_loop(client_, kLoopMs, 1);
+      while (error == MOSQ_ERR_SUCCESS && !WaitForStop({})) {
+        error = ::mosquitto_loop(client_, IsAnyUndecided() ? kBusyLoopMs : kLoopMs, 1);
+        SendReceipts();
+      }
+      connected_ = connected_ && error == MOSQ_ERR_SUCCESS;
       const std::string text = ::mosquitto_strerror(error);
       if (error != MOSQ_ERR_SUCCESS && text != last) context_.Log("MQTT: " + text);
       last = text;
     }
+    // Nothing comes in any more; of what came in the receipts go out, as far as they get.
+    {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, [this] { return undecided_ == 0; });
+    }
+    SendReceipts();
     ::mosquitto_disconnect(client_);
   }
 
@@ -149,30 +190,74 @@ class Mosquitto final : public MqttIngest {
       context_.Log(std::string("MQTT: the broker refuses: ") + ::mosquitto_connack_string(code));
       return;
     }
-    const int error = ::mosquitto_subscribe(client_, nullptr, (std::string(kTopic) + "#").c_str(), 1);
+    connected_ = true;
+    const int error = ::mosquitto_subscribe(client_, nullptr, (std::string(kMetricsTopic) + "/#").c_str(), 1);
     if (error != MOSQ_ERR_SUCCESS) context_.Log(std::string("MQTT: ") + ::mosquitto_strerror(error));
   }
 
   void Take(const mosquitto_message& message) {
+    constexpr std::string_view kTopic = kMetricsTopic;
     std::string_view topic = message.topic;
     if (!topic.starts_with(kTopic)) return;
-    topic.remove_prefix(kTopic.size());
-    std::string body(static_cast<const char*>(message.payload), static_cast<size_t>(message.payloadlen));
-    if (!IsDeviceId(topic) || body.size() > kMaxOtlpBytes) {
+    topic.remove_prefix(std::min(kTopic.size() + 1, topic.size()));
+    if (!IsDeviceId(topic)) {
       ++context_.metrics.malformed_reports;
       return;
     }
+    std::string body(static_cast<const char*>(message.payload), static_cast<size_t>(message.payloadlen));
+    auto undecided = std::make_shared<Undecided>(*this, std::string(topic), Sha256Hex(body));
     if (body.starts_with("\x1f\x8b")) {
       auto plain = Gunzip(body, kMaxOtlpBytes);
-      if (!plain.ok()) {
-        ++context_.metrics.malformed_reports;
-        return;
-      }
-      body = std::move(*plain);
+      // What is no gzip is no report either.
+      body = plain.ok() ? std::move(*plain) : std::string();
     }
-    // There is nobody to answer; what is refused is counted.
-    TakeTelemetry(context_, body, topic, [](const HttpResponse&) {});
+    TakeTelemetry(context_, body, topic, [undecided](const HttpResponse& response) {
+      undecided->outgoing.receipt.status = response.status;
+    });
   }
+
+  void Took() {
+    const std::lock_guard lock(mutex_);
+    ++undecided_;
+  }
+
+  // From any thread.
+  void Decided(Outgoing receipt) {
+    const std::lock_guard lock(mutex_);
+    --undecided_;
+    if (receipts_.size() < kMostReceipts) {
+      receipts_.push_back(std::move(receipt));
+    } else {
+      ++context_.metrics.receipts_dropped;
+    }
+    wake_.notify_all();
+  }
+
+  bool IsAnyUndecided() {
+    const std::lock_guard lock(mutex_);
+    return undecided_ > 0;
+  }
+
+  // In the connection's thread, as everything that touches the client.
+  void SendReceipts() {
+    while (connected_ && in_flight_ < kMostInFlight) {
+      Outgoing next;
+      {
+        const std::lock_guard lock(mutex_);
+        if (receipts_.empty()) return;
+        next = std::move(receipts_.front());
+        receipts_.pop_front();
+      }
+      const std::string topic = std::string(kReceiptsTopic) + "/" + next.device;
+      const std::string text = PrintReceipt(next.receipt);
+      const int error = ::mosquitto_publish(client_, nullptr, topic.c_str(), static_cast<int>(text.size()),
+                                            text.data(), /*qos=*/1, /*retain=*/false);
+      if (error == MOSQ_ERR_SUCCESS) ++in_flight_;
+    }
+  }
+
+  // The library keeps what it could not send for the next connection, so there may be more of these.
+  void Acknowledged() { in_flight_ = std::max(0, in_flight_ - 1); }
 
   ServerContext& context_;
   mosquitto* client_ = nullptr;
@@ -180,6 +265,11 @@ class Mosquitto final : public MqttIngest {
   std::mutex mutex_;
   std::condition_variable wake_;
   bool stop_ = false;
+  int undecided_ = 0;  // messages that were taken in and of which the ingest has not said what became of them
+  std::deque<Outgoing> receipts_;
+  // The connection's thread only.
+  bool connected_ = false;
+  int in_flight_ = 0;
   std::thread thread_;
 };
 
