@@ -4,7 +4,7 @@
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/pool/pool.h"
 #include "kernels/quantized/binary.h"
-#include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/pool.h"
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
 #include "kernels/quantized/table.h"
@@ -95,12 +95,12 @@ void Pool(benchmark::State& state, Isa isa, const PoolShape& shape, bool integer
     return Measure(state, choice, p, {out.data(), in.data()}, operations,
                    static_cast<double>(4 * (in_elements + out_elements)));
   }
-  kernels::pool_8bit::Params params{};
+  kernels::quantized_pool::Params params{};
   params.window = p;
   params.in_type = params.out_type = DType::kU8;
   params.ratio = 0.9F;
   params.high = 255;
-  if (!kernels::pool_8bit::Choose(isa, &params, &choice).ok()) return state.SkipWithError("refused");
+  if (!kernels::quantized_pool::Choose(isa, &params, &choice).ok()) return state.SkipWithError("refused");
   Measure(state, choice, params, {out.data(), in.data()}, operations,
           static_cast<double>(in_elements + out_elements));
 }

@@ -18,14 +18,14 @@ namespace {
 TensorPtr RandomBytes(DType type, const Shape& shape, unsigned seed) {
   auto constant = Constant::Allocate(type, shape);
   auto* bytes = static_cast<uint8_t*>(constant->mutable_data());
-  for (int64_t i = 0; i < shape.elements(); ++i) {
+  for (uint64_t i = 0; i < constant->bytes(); ++i) {
     seed = seed * 1664525u + 1013904223u;
     bytes[i] = static_cast<uint8_t>(seed >> 24);
   }
   return constant;
 }
 
-// A tensor's 8-bit type, scale and zero point.
+// A tensor's type, scale and zero point.
 struct Steps {
   DType type = DType::kU8;
   double scale = 0.05;
@@ -34,6 +34,9 @@ struct Steps {
 const Steps kU8{};
 const Steps kI8{DType::kI8, 0.03, -5};
 const Steps kOtherU8{DType::kU8, 0.021, 7};
+const Steps kI16{DType::kI16, 2e-4, 0};
+const Steps kOtherI16{DType::kI16, 1.3e-4, 0};
+const Steps kU16{DType::kU16, 1.7e-4, 30000};
 
 class QuantizedTest : public testing::Test {
  protected:
@@ -291,6 +294,95 @@ TEST_F(QuantizedTest, WhatDoesNotMatchStaysFloatAndRight) {
   const std::vector<std::string> ops = Run(1);
   EXPECT_THAT(ops, testing::Contains("QuantizeLinear"));
   EXPECT_THAT(ops, testing::Contains("DequantizeLinear"));
+}
+
+// Weights of i8 with a scale a channel, which are dimension `axis`.
+Value* WeightsOf(GraphBuilder& b, const Shape& shape, int64_t axis) {
+  std::vector<float> scales;
+  for (int64_t c = 0; c < shape[static_cast<int>(axis)]; ++c)
+    scales.push_back(0.002F + 0.0001F * static_cast<float>(c % 7));
+  return b.Emit(
+      "DequantizeLinear",
+      {b.Const(RandomBytes(DType::kI8, shape, 5)), b.Const(Constant::Vector<float>(DType::kF32, scales))},
+      {{"axis", axis}});
+}
+
+TEST_F(QuantizedTest, ProductsOf16Bits) {
+  const Attributes padded = {{"pads", std::vector<int64_t>{1, 1, 1, 1}}};
+  Attributes depthwise = padded;
+  depthwise.Set("group", int64_t{19});
+  const auto bias = [&](int64_t channels) {
+    std::vector<float> values;
+    for (int64_t c = 0; c < channels; ++c) values.push_back(0.3F * static_cast<float>(c % 5) - 0.4F);
+    return b.Const(Constant::Vector<float>(DType::kF32, values));
+  };
+  for (const Steps& steps : {kI16, kU16}) {
+    Output(b.Emit("Conv", {Input({2, 7, 9, 19}, steps), WeightsOf(b, {21, 3, 3, 19}, 0), bias(21)}, padded),
+           steps);
+    Value* y =
+        b.Emit("Conv", {Input({1, 7, 9, 19}, steps), WeightsOf(b, {19, 3, 3, 1}, 0), bias(19)}, depthwise);
+    Output(b.Emit("Relu", {y}), kI16);
+    Output(b.Emit("Conv", {Input({1, 8, 8, 64}, steps), WeightsOf(b, {40, 1, 1, 64}, 0)}), kU16);
+    Output(b.Emit("MatMul", {Input({3, 700}, steps), WeightsOf(b, {10, 700}, 0), bias(10)},
+                  {{"transpose_b", int64_t{1}}}),
+           kOtherI16);
+    Output(b.Emit("Conv", {Input({1, 8, 8, 16}, steps), WeightsOf(b, {12, 3, 3, 16}, 0)}), kOtherU8);
+  }
+  EXPECT_THAT(Run(1), Each(testing::AnyOf("QuantizedConv", "QuantizedMatMul")));
+}
+
+TEST_F(QuantizedTest, OtherOperatorsOn16Bits) {
+  auto slopes = Constant::Allocate(DType::kF32, Shape{1, 1, 37});
+  for (int64_t c = 0; c < 37; ++c)
+    static_cast<float*>(slopes->mutable_data())[c] = 0.05F * static_cast<float>(c) - 0.3F;
+  const Attributes window = {{"kernel_shape", std::vector<int64_t>{3, 2}},
+                             {"pads", std::vector<int64_t>{1, 1, 1, 0}}};
+  for (const Steps& steps : {kI16, kU16}) {
+    const auto input = [&] { return Input({2, 5, 6, 37}, steps); };
+    for (const char* op : {"Add", "Sub", "Mul"}) {
+      Output(b.Emit(op, {input(), input()}), steps);
+      Output(b.Emit("Relu", {b.Emit(op, {input(), Input({2, 1, 1, 37}, steps)})}), steps);
+    }
+    Output(b.Emit("PRelu", {input(), b.Const(slopes)}), steps);
+    Output(b.Emit("LeakyRelu", {input()}, {{"alpha", 0.2}}), steps);
+    Output(b.Emit("AveragePool", {input()}, window), steps);
+    Output(b.Emit("GlobalAveragePool", {input()}), steps);
+  }
+  const std::vector<std::string> ops = Run(1);
+  EXPECT_THAT(ops, Each(testing::AnyOf("QuantizedBinary", "QuantizedPRelu", "QuantizedAveragePool")));
+}
+
+TEST_F(QuantizedTest, OperatorsThatMoveElementsTake16Bits) {
+  Value* x = Input({1, 6, 8, 12}, kI16);
+  Output(b.Emit("MaxPool", {x},
+                {{"kernel_shape", std::vector<int64_t>{3, 3}}, {"pads", std::vector<int64_t>{1, 1, 1, 1}}}),
+         kI16);
+  Output(b.Emit("GlobalMaxPool", {Input({1, 6, 8, 12}, kU16)}), kU16);
+  Output(b.Emit("Transpose", {x}, {{"perm", std::vector<int64_t>{0, 2, 1, 3}}}), kI16);
+  Output(b.Emit("Slice", {x, b.Ints({1}), b.Ints({4}), b.Ints({1})}), kI16);
+  Output(b.Emit("Gather", {x, b.Ints({3, 0, 3})}, {{"axis", int64_t{2}}}), kI16);
+  Output(b.Emit("Pad", {x, b.Ints({0, 1, 2, 0, 0, 1, 1, 0}), b.Scalar(2e-4F * 1000)}), kI16);
+  Value* joined =
+      b.Emit("Concat", {Input({1, 6, 8, 3}, kI16), Input({1, 6, 8, 5}, kOtherI16)}, {{"axis", int64_t{3}}});
+  Output(joined, kI16);
+  const std::vector<std::string> ops = Run(1);
+  EXPECT_EQ(std::count(ops.begin(), ops.end(), "QuantizedPRelu"), 1);  // another scale
+  for (const std::string& op : ops)
+    EXPECT_THAT(op, testing::Not(testing::AnyOf("QuantizeLinear", "DequantizeLinear")));
+}
+
+TEST_F(QuantizedTest, Of16BitsWhatHasNoKernelStaysFloat) {
+  Output(b.Emit("Sigmoid", {Input({4, 40}, kI16)}), kI16);
+  Output(b.Emit("Softmax", {Input({4, 40}, kI16)}, {{"axis", int64_t{-1}}}), kI16);
+  // Of two types.
+  Output(b.Emit("Add", {Input({4, 40}, kI16), Input({4, 40}, kU16)}), kI16);
+  // Weights with a zero point.
+  Value* weights = b.Emit("DequantizeLinear", {b.Const(RandomBytes(DType::kU8, {40, 9}, 3)), b.Scalar(0.01),
+                                               b.Scalar(120, DType::kU8)});
+  Output(b.Emit("MatMul", {Input({4, 40}, kI16), weights}), kI16);
+  const std::vector<std::string> ops = Run(1);
+  for (const std::string& op : ops)
+    EXPECT_THAT(op, testing::Not(testing::AnyOf("QuantizedTable", "QuantizedSoftmax", "QuantizedMatMul")));
 }
 
 }  // namespace

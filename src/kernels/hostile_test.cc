@@ -15,10 +15,12 @@
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/qconv16/qconv16.h"
 #include "kernels/qdepthwise/qdepthwise.h"
+#include "kernels/qdepthwise16/qdepthwise16.h"
 #include "kernels/quantized/binary.h"
-#include "kernels/quantized/pool_8bit.h"
-#include "kernels/quantized/prelu_8bit.h"
+#include "kernels/quantized/pool.h"
+#include "kernels/quantized/prelu.h"
 #include "kernels/quantized/quantize.h"
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
@@ -177,6 +179,44 @@ TEST(HostileParams, IntegerProducts) {
                            {2 * 9 * 19, static_cast<uint64_t>(2 * 36 * p.cin), prepared.weights.size(), 76,
                             76, 76, 0, 1, 76, 0}),
                 1);
+    }
+  }
+}
+
+TEST(HostileParams, IntegerProductsOf16Bits) {
+  for (Isa isa : RunnableIsas()) {
+    for (bool depthwise : {false, true}) {
+      for (bool wide : {false, true}) {
+        if (depthwise && wide) continue;
+        qconv16::Params p;
+        p.batch = 2;
+        p.in_h = p.in_w = 6;
+        p.out_h = p.out_w = 3;
+        p.cin = depthwise ? 19 : 90;
+        p.cout = 19;
+        p.in_stride = p.cin;
+        p.out_stride = 19;
+        p.kernel_h = p.kernel_w = 3;
+        p.stride_h = p.stride_w = 2;
+        p.pad_top = p.pad_left = 1;
+        p.input = DType::kI16;
+        p.output = DType::kI16;
+        p.low = -1000;
+        p.high = 900;
+        const std::vector<int8_t> data(19 * 90 * 9, wide ? 127 : 1);
+        const qconv16::Weights weights{data.data(), {90 * 9, 270, 90, 1}, nullptr};
+        Choice choice;
+        ASSERT_TRUE((depthwise ? qdepthwise16::Choose(isa, weights, &p, &choice)
+                               : qconv16::Choose(isa, weights, &p, &choice))
+                        .ok());
+        ASSERT_EQ(p.wide != 0, wide);
+        const qconv16::Prepared prepared =
+            (depthwise ? qdepthwise16::Prepare : qconv16::Prepare)(*choice.row, p, weights);
+        EXPECT_GT(RunDamaged(choice, p,
+                             {2 * 2 * 9 * 19, static_cast<uint64_t>(2 * 2 * 36 * p.cin),
+                              prepared.weights.size(), wide ? 152u : 76u, 76, 0}),
+                  1);
+      }
     }
   }
 }
@@ -406,17 +446,26 @@ TEST(HostileParams, QuantizedIntegers) {
       EXPECT_GT(RunDamaged(choice, q, {222, 222, 222}), 1);
     }
 
-    prelu_8bit::Params l{};
+    q.a_type = q.b_type = q.y_type = DType::kI16;
+    for (const auto& b : {dense, channels, turned}) {
+      ASSERT_TRUE(quantized_binary::Choose(isa, dims, dense, dense, b, &q, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, q, {444, 444, 444}), 1);
+    }
+
+    quantized_prelu::Params l{};
     l.x_type = DType::kI8;
     l.y_type = DType::kU8;
     l.high = 255;
     l.rows = 6;
     l.channels = l.y_stride = 37;
     l.x_stride = 40;
-    ASSERT_TRUE(prelu_8bit::Choose(isa, &l, &choice).ok());
+    ASSERT_TRUE(quantized_prelu::Choose(isa, &l, &choice).ok());
     EXPECT_GT(RunDamaged(choice, l, {222, 240, 148}), 1);
+    l.x_type = l.y_type = DType::kU16;
+    ASSERT_TRUE(quantized_prelu::Choose(isa, &l, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, l, {444, 480, 148}), 1);
 
-    pool_8bit::Params p{};
+    quantized_pool::Params p{};
     pool::Params& w = p.window;
     w.batch = 2;
     w.channels = w.in_pixel_stride = w.out_pixel_stride = 19;
@@ -436,8 +485,12 @@ TEST(HostileParams, QuantizedIntegers) {
     p.high = 127;
     for (pool::Mode mode : {pool::Mode::kMax, pool::Mode::kAverage}) {
       w.mode = mode;
-      ASSERT_TRUE(pool_8bit::Choose(isa, &p, &choice).ok());
+      ASSERT_TRUE(quantized_pool::Choose(isa, &p, &choice).ok());
       EXPECT_GT(RunDamaged(choice, p, {32 * 19, 98 * 19}), 1);
+      quantized_pool::Params halves = p;
+      halves.in_type = halves.out_type = DType::kI16;
+      ASSERT_TRUE(quantized_pool::Choose(isa, &halves, &choice).ok());
+      EXPECT_GT(RunDamaged(choice, halves, {64 * 19, 196 * 19}), 1);
     }
 
     softmax_8bit::Params s{DType::kI8, DType::kU8, {}, 0.01F, 0, 0, 255, 0, 6, 35, 2};

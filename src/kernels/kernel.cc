@@ -18,10 +18,12 @@
 #include "kernels/normalize/row_norm.h"
 #include "kernels/pool/pool.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/qconv16/qconv16.h"
 #include "kernels/qdepthwise/qdepthwise.h"
+#include "kernels/qdepthwise16/qdepthwise16.h"
 #include "kernels/quantized/binary.h"
-#include "kernels/quantized/pool_8bit.h"
-#include "kernels/quantized/prelu_8bit.h"
+#include "kernels/quantized/pool.h"
+#include "kernels/quantized/prelu.h"
 #include "kernels/quantized/quantize.h"
 #include "kernels/quantized/resize_8bit.h"
 #include "kernels/quantized/softmax_8bit.h"
@@ -69,10 +71,12 @@ constexpr Family kFamilies[] = {
     {lstm::AppendRows, 3},
     {pad::AppendRows},
     {pool::AppendRows},
-    {pool_8bit::AppendRows},
-    {prelu_8bit::AppendRows},
+    {quantized_pool::AppendRows},
+    {quantized_prelu::AppendRows},
     {qconv::AppendRows},
+    {qconv16::AppendRows},
     {qdepthwise::AppendRows},
+    {qdepthwise16::AppendRows},
     {quantize::AppendRows},
     {quantized_binary::AppendRows},
     {qwinograd::AppendRows},

@@ -8,8 +8,9 @@ namespace whet::ops {
 namespace {
 
 Status Infer(InferContext& context) {
-  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, 0, "x"));
-  WHET_RETURN_IF_ERROR(CheckQuantizedOutput(context.attributes()));
+  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, 0, "x", Integers::k8Or16Bit));
+  WHET_RETURN_IF_ERROR(CheckQuantizedOutput(context.attributes(), Integers::k8Or16Bit));
+  WHET_RETURN_IF_ERROR(CheckOneType(context, 0));
   WHET_RETURN_IF_ERROR(InferPool(context));
   context.output(0).dtype = QuantizedOutputOf(context.attributes()).type;
   return {};
@@ -49,6 +50,7 @@ Status Reference(ReferenceContext& context) {
 
 Status ExportOnnx(const Node& node, OnnxSink& sink) {
   const Value* x = node.input(0);
+  WHET_RETURN_IF_ERROR(CheckExport(sink, x->type.dtype));
   const std::string real =
       ExportDequantize(sink, sink.ChannelsFirst(x), x->type.dtype, QuantizationOf(node.attributes, "x"));
   const std::string mean = sink.Fresh("mean");
@@ -81,7 +83,7 @@ constexpr AttributeDef kAttributes[] = {
 extern const OpDef op_quantized_average_pool;
 const OpDef op_quantized_average_pool = {
     .name = "QuantizedAveragePool",
-    .summary = "Mean of 8-bit integers under a sliding window, rescaled to 8 bits; made by a pass",
+    .summary = "Mean of 8-bit or 16-bit integers under a sliding window, rescaled; made by a pass",
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes = kAttributes,

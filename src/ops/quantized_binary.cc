@@ -25,9 +25,10 @@ Status Infer(InferContext& context) {
     return Error(Code::kBadFile, "function is '%s'; it must be Add, Sub or Mul",
                  std::string(function).c_str());
   }
-  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, 0, "a"));
-  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, 1, "b"));
-  WHET_RETURN_IF_ERROR(CheckQuantizedOutput(context.attributes()));
+  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, 0, "a", Integers::k8Or16Bit));
+  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, 1, "b", Integers::k8Or16Bit));
+  WHET_RETURN_IF_ERROR(CheckQuantizedOutput(context.attributes(), Integers::k8Or16Bit));
+  for (size_t i : {0u, 1u}) WHET_RETURN_IF_ERROR(CheckOneType(context, i));
   WHET_ASSIGN_OR_RETURN(Type type, BroadcastInputs(context, QuantizedOutputOf(context.attributes()).type));
   context.SetOutput(0, std::move(type));
   return {};
@@ -52,6 +53,7 @@ Status Reference(ReferenceContext& context) {
 
 Status ExportOnnx(const Node& node, OnnxSink& sink) {
   const Value *a = node.input(0), *b = node.input(1);
+  WHET_RETURN_IF_ERROR(CheckExport(sink, a->type.dtype));
   const std::string left =
       ExportDequantize(sink, sink.NameOf(a), a->type.dtype, QuantizationOf(node.attributes, "a"));
   const std::string right =
@@ -80,7 +82,7 @@ constexpr AttributeDef kAttributes[] = {
 extern const OpDef op_quantized_binary;
 const OpDef op_quantized_binary = {
     .name = "QuantizedBinary",
-    .summary = "Sum, difference or product of 8-bit tensors, rescaled to 8 bits; made by a pass",
+    .summary = "Sum, difference or product of tensors of 8-bit or 16-bit integers, rescaled; made by a pass",
     .min_inputs = 2,
     .max_inputs = 2,
     .attributes = kAttributes,

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "ops/elements_common.h"
 #include "ops/quantize_common.h"
 
 namespace whet::ops {
@@ -10,8 +11,16 @@ namespace {
 std::string Name(std::string_view tensor, const char* what) { return std::string(tensor) + what; }
 
 std::shared_ptr<const Constant> ZeroPoint(DType type, int32_t zero_point) {
-  const auto byte = static_cast<uint8_t>(zero_point);
-  return Constant::Copy(type, Shape{}, &byte);
+  auto zero = Constant::Allocate(type, Shape{});
+  StoreInt(zero->view(), 0, zero_point);
+  return zero;
+}
+
+bool IsOneOf(Integers integers, DType type) {
+  return Is8Bit(type) || (integers == Integers::k8Or16Bit && Is16Bit(type));
+}
+const char* NamesOf(Integers integers) {
+  return integers == Integers::k8Bit ? "i8 or u8" : "i8, u8, i16 or u16";
 }
 
 Status CheckScale(const Attributes& attributes, std::string_view name, DType type) {
@@ -48,7 +57,7 @@ bool QuantizedOutput::clips() const {
 
 QuantizedOutput QuantizedOutputOf(const Attributes& attributes) {
   QuantizedOutput output;
-  output.type = attributes.String("y_type") == "i8" ? DType::kI8 : DType::kU8;
+  output.type = DTypeFromName(attributes.String("y_type", "u8"));
   output.quantization = QuantizationOf(attributes, "y");
   const auto [least, most] = RangeOf(output.type);
   output.low = static_cast<int32_t>(attributes.Int("low", static_cast<int64_t>(least)));
@@ -64,21 +73,23 @@ void SetQuantizedOutput(Attributes& attributes, const QuantizedOutput& output) {
   attributes.Set("high", int64_t{output.high});
 }
 
-Status CheckQuantizedInput(const InferContext& context, size_t input, std::string_view name) {
+Status CheckQuantizedInput(const InferContext& context, size_t input, std::string_view name,
+                           Integers integers) {
   const DType type = context.input(input).dtype;
-  if (!Is8Bit(type)) {
-    return Error(Code::kBadFile, "input %zu is %s; it must be i8 or u8", input,
-                 ToString(context.input(input)).c_str());
+  if (!IsOneOf(integers, type)) {
+    return Error(Code::kBadFile, "input %zu is %s; it must be %s", input,
+                 ToString(context.input(input)).c_str(), NamesOf(integers));
   }
   return CheckScale(context.attributes(), name, type);
 }
 
-Status CheckQuantizedOutput(const Attributes& attributes) {
+Status CheckQuantizedOutput(const Attributes& attributes, Integers integers) {
   const std::string_view name = attributes.String("y_type");
-  if (name != "i8" && name != "u8") {
-    return Error(Code::kBadFile, "y_type is '%s'; it must be i8 or u8", std::string(name).c_str());
-  }
   const DType type = DTypeFromName(name);
+  if (!IsOneOf(integers, type)) {
+    return Error(Code::kBadFile, "y_type is '%s'; it must be %s", std::string(name).c_str(),
+                 NamesOf(integers));
+  }
   WHET_RETURN_IF_ERROR(CheckScale(attributes, "y", type));
   const auto [least, most] = RangeOf(type);
   const int64_t low = attributes.Int("low", static_cast<int64_t>(least));
@@ -88,6 +99,19 @@ Status CheckQuantizedOutput(const Attributes& attributes) {
                  static_cast<long long>(high), std::string(name).c_str());
   }
   return {};
+}
+
+Status CheckOneType(const InferContext& context, size_t input) {
+  const DType x = context.input(input).dtype, y = QuantizedOutputOf(context.attributes()).type;
+  if (x == y || (Is8Bit(x) && Is8Bit(y))) return {};
+  return Error(Code::kBadFile, "input %zu is %s and the output %s; of 16 bits they must be of one type",
+               input, std::string(DTypeName(x)).c_str(), std::string(DTypeName(y)).c_str());
+}
+
+Status CheckExport(const OnnxSink& sink, DType integers) {
+  if (!Is16Bit(integers) || sink.opset() >= 21) return {};
+  return Error(Code::kUnsupported, "quantization to %s needs opset 21",
+               std::string(DTypeName(integers)).c_str());
 }
 
 std::string ExportDequantize(OnnxSink& sink, const std::string& x, DType type,

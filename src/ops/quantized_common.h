@@ -3,7 +3,7 @@
 // references follow the kernels' arithmetic step by step.
 //
 // The quantization of a tensor `x` is the attributes x_scale and x_zero_point; the output's also has y_type
-// ("i8" or "u8"), and low and high where a Relu or Clip narrows the range.
+// ("i8", "u8", "i16" or "u16"), and low and high where a Relu or Clip narrows the range.
 #pragma once
 
 #include <string_view>
@@ -33,6 +33,7 @@ QuantizedOutput QuantizedOutputOf(const Attributes& attributes);
 void SetQuantizedOutput(Attributes& attributes, const QuantizedOutput& output);
 
 inline bool Is8Bit(DType type) { return type == DType::kI8 || type == DType::kU8; }
+inline bool Is16Bit(DType type) { return type == DType::kI16 || type == DType::kU16; }
 
 // base/requantize.h for this output: the steps of a value that is already in the output's scale, but for the
 // zero point.
@@ -42,11 +43,20 @@ inline int32_t ToSteps(float value, const QuantizedOutput& output) {
 // Steps of one scale in steps of another.
 inline float RatioOf(float from, float to) { return from / to; }
 
+// Which integers an operator takes.
+enum class Integers : uint8_t { k8Bit, k8Or16Bit };
+
 // Checks for `infer`.
-Status CheckQuantizedInput(const InferContext& context, size_t input, std::string_view name);
-Status CheckQuantizedOutput(const Attributes& attributes);
+Status CheckQuantizedInput(const InferContext& context, size_t input, std::string_view name,
+                           Integers integers = Integers::k8Bit);
+Status CheckQuantizedOutput(const Attributes& attributes, Integers integers = Integers::k8Bit);
+// Integers of 16 bits are computed with in one type: that of input `input` must be the output's.
+Status CheckOneType(const InferContext& context, size_t input);
 
 // --- for export to ONNX: DequantizeLinear of a named tensor, and (Clip and) QuantizeLinear to one
+
+// An error if the opset has no quantization to such integers.
+Status CheckExport(const OnnxSink& sink, DType integers);
 std::string ExportDequantize(OnnxSink& sink, const std::string& x, DType type,
                              const Quantization& quantization);
 void ExportQuantize(OnnxSink& sink, const std::string& real, const QuantizedOutput& output,

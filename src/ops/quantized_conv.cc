@@ -1,6 +1,7 @@
 #include "ops/conv_import_common.h"
 #include "ops/conv_reference_common.h"
 #include "ops/onnx_dtype_common.h"
+#include "ops/quantized_common.h"
 #include "ops/quantized_product_common.h"
 
 namespace whet::ops {
@@ -16,13 +17,13 @@ Status Reference(ReferenceContext& context) {
   const TensorView& y = context.output(0);
   const int64_t outputs = ws[0];
   const ProductSteps steps = ProductSteps::Make(context, outputs);
-  const uint32_t* x = ProductOperand(context, steps, kProductX, outputs, 0);
+  const uint64_t* x = ProductOperand(context, steps, kProductX, outputs, 0);
   const int64_t run = outputs > 0 ? ws.elements() / outputs : 0;
-  const uint32_t* w = ProductOperand(context, steps, kProductW, outputs, run);
+  const uint64_t* w = ProductOperand(context, steps, kProductW, outputs, run);
   int64_t element = 0;
   return ConvolveReference(
-      context, ws, x, w, [&](uint32_t* sums) { std::fill(sums, sums + outputs, 0u); },
-      [&](const uint32_t* sums) {
+      context, ws, x, w, [&](uint64_t* sums) { std::fill(sums, sums + outputs, uint64_t{0}); },
+      [&](const uint64_t* sums) {
         for (int64_t o = 0; o < outputs; ++o) steps.Store(y, element++, o, sums[o]);
       });
 }
@@ -40,7 +41,9 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   const std::string x_zero = ExportZeroPoint(node, kProductXZero, kProductX, sink);
   const std::string w_zero = ExportZeroPoint(node, kProductWZero, kProductW, sink);
   const std::string result = sink.DefineFromChannelsFirst(node.output());
-  if (IsQuantizedResult(node)) {
+  const bool wide = Is16Bit(node.input(kProductX)->type.dtype);  // QLinearConv is of 8 bits
+  WHET_RETURN_IF_ERROR(CheckExport(sink, node.input(kProductX)->type.dtype));
+  if (IsQuantizedResult(node) && !wide) {
     const std::string y_zero = ExportZeroPoint(node, kProductYZero, kProductInputs, sink);
     std::vector<std::string> inputs = {
         x,      sink.NameOf(node.input(kProductXScale)), x_zero, w, sink.NameOf(node.input(kProductWScale)),
@@ -59,7 +62,9 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
   std::vector<std::string> inputs = {ExportDequantized(node, kProductX, x, 1, sink),
                                      ExportDequantized(node, kProductW, w, 0, sink)};
   if (node.input(kProductBias) != nullptr) inputs.push_back(ExportRealBias(node, sink));
-  sink.Node("Conv", inputs, std::span(&result, 1), attributes);
+  const std::string real = IsQuantizedResult(node) ? sink.Fresh("real") : result;
+  sink.Node("Conv", inputs, std::span(&real, 1), attributes);
+  if (IsQuantizedResult(node)) ExportResult(node, real, result, sink);
   return {};
 }
 
@@ -74,7 +79,8 @@ constexpr AttributeDef kAttributes[] = {
 extern const OpDef op_quantized_conv;
 const OpDef op_quantized_conv = {
     .name = "QuantizedConv",
-    .summary = "Convolution of 8-bit integers in 32-bit sums; made by a pass",
+    .summary =
+        "Convolution of 8-bit integers in 32-bit sums, or of 16-bit ones in exact sums; made by a pass",
     .min_inputs = 4,
     .max_inputs = kProductInputs,
     .attributes = kAttributes,

@@ -1,4 +1,5 @@
 #include "ops/onnx_dtype_common.h"
+#include "ops/quantized_common.h"
 #include "ops/quantized_product_common.h"
 
 namespace whet::ops {
@@ -34,12 +35,12 @@ Status Reference(ReferenceContext& context) {
   const auto [k, n] = ColumnsOf(context.input(kProductW).shape, transposed);
   const TensorView& y = context.output(0);
   const ProductSteps steps = ProductSteps::Make(context, n);
-  const uint32_t* x = ProductOperand(context, steps, kProductX, n, 0);
-  const uint32_t* w = ProductOperand(context, steps, kProductW, n, transposed ? k : 0);
+  const uint64_t* x = ProductOperand(context, steps, kProductX, n, 0);
+  const uint64_t* w = ProductOperand(context, steps, kProductW, n, transposed ? k : 0);
   const int64_t rows = n > 0 ? y.elements() / n : 0;
   for (int64_t i = 0; i < rows; ++i) {
     for (int64_t j = 0; j < n; ++j) {
-      uint32_t sum = 0;
+      uint64_t sum = 0;
       for (int64_t p = 0; p < k; ++p) sum += x[i * k + p] * (transposed ? w[j * k + p] : w[p * n + j]);
       steps.Store(y, i * n + j, j, sum);
     }
@@ -66,19 +67,22 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
     sink.Node("MatMulInteger", {x, w, x_zero, w_zero}, {result});
     return {};
   }
+  const DType x_type = node.input(kProductX)->type.dtype;
+  WHET_RETURN_IF_ERROR(CheckExport(sink, x_type));
   const bool quantized = IsQuantizedResult(node);
-  const std::string unbounded = quantized && HasBounds(node) ? sink.Fresh("matmul") : result;
-  const std::string y_zero = quantized ? ExportZeroPoint(node, kProductYZero, kProductInputs, sink) : "";
-  if (quantized && node.input(kProductBias) == nullptr) {
+  if (quantized && node.input(kProductBias) == nullptr && Is8Bit(x_type)) {
+    const std::string unbounded = HasBounds(node) ? sink.Fresh("matmul") : result;
+    const std::string y_zero = ExportZeroPoint(node, kProductYZero, kProductInputs, sink);
     const std::string inputs[] = {
         x,      sink.NameOf(node.input(kProductXScale)), x_zero, w, sink.NameOf(node.input(kProductWScale)),
         w_zero, sink.NameOf(node.input(kProductYScale)), y_zero};
     sink.Node("QLinearMatMul", inputs, std::span(&unbounded, 1), {});
+    if (HasBounds(node)) ExportBounds(node, sink, unbounded, result);
   } else {
-    // QLinearMatMul has no bias.
+    // QLinearMatMul has no bias, and is of 8 bits.
     const std::string left = ExportDequantized(node, kProductX, x, -2, sink);
     const std::string right = ExportDequantized(node, kProductW, w, 1, sink);
-    std::string real = quantized ? sink.Fresh("real") : result;
+    const std::string real = quantized ? sink.Fresh("real") : result;
     if (node.input(kProductBias) != nullptr) {
       const std::string product = sink.Fresh("product");
       sink.Node("MatMul", {left, right}, {product});
@@ -86,11 +90,8 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
     } else {
       sink.Node("MatMul", {left, right}, {real});
     }
-    if (quantized) {
-      sink.Node("QuantizeLinear", {real, sink.NameOf(node.input(kProductYScale)), y_zero}, {unbounded});
-    }
+    if (quantized) ExportResult(node, real, result, sink);
   }
-  if (quantized && HasBounds(node)) ExportBounds(node, sink, unbounded, result);
   return {};
 }
 
@@ -102,7 +103,9 @@ constexpr AttributeDef kAttributes[] = {
 extern const OpDef op_quantized_matmul;
 const OpDef op_quantized_matmul = {
     .name = "QuantizedMatMul",
-    .summary = "Product of 8-bit integers by one matrix, in 32-bit sums; made by a pass",
+    .summary =
+        "Product of 8-bit integers by one matrix in 32-bit sums, or of 16-bit ones in exact sums; made by a "
+        "pass",
     .min_inputs = 4,
     .max_inputs = kProductInputs,
     .attributes = kAttributes,

@@ -17,8 +17,9 @@ namespace {
 enum Input : size_t { kX, kSlope };
 
 Status Infer(InferContext& context) {
-  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, kX, "x"));
-  WHET_RETURN_IF_ERROR(CheckQuantizedOutput(context.attributes()));
+  WHET_RETURN_IF_ERROR(CheckQuantizedInput(context, kX, "x", Integers::k8Or16Bit));
+  WHET_RETURN_IF_ERROR(CheckQuantizedOutput(context.attributes(), Integers::k8Or16Bit));
+  WHET_RETURN_IF_ERROR(CheckOneType(context, kX));
   Type type = context.input(kX);
   const Type& slope = context.input(kSlope);
   if (slope.dtype != DType::kF32 || slope.rank() != 1 || type.rank() < 1)
@@ -46,6 +47,7 @@ Status Reference(ReferenceContext& context) {
 
 Status ExportOnnx(const Node& node, OnnxSink& sink) {
   const Value* x = node.input(kX);
+  WHET_RETURN_IF_ERROR(CheckExport(sink, x->type.dtype));
   const std::string real =
       ExportDequantize(sink, sink.NameOf(x), x->type.dtype, QuantizationOf(node.attributes, "x"));
   const std::string result = sink.Fresh("real");
@@ -59,7 +61,9 @@ Status ExportOnnx(const Node& node, OnnxSink& sink) {
 extern const OpDef op_quantized_prelu;
 const OpDef op_quantized_prelu = {
     .name = "QuantizedPRelu",
-    .summary = "PRelu with a slope a channel (the last dimension) from 8 bits to 8 bits; made by a pass",
+    .summary =
+        "PRelu with a slope a channel (the last dimension) of 8-bit or 16-bit integers, rescaled; made by a "
+        "pass",
     .min_inputs = 2,
     .max_inputs = 2,
     .attributes = kQuantizedUnaryAttributes,

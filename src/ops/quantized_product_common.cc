@@ -6,14 +6,13 @@
 #include "base/requantize.h"
 #include "ops/elements_common.h"
 #include "ops/quantize_common.h"
+#include "ops/quantized_common.h"
 
 namespace whet::ops {
 namespace {
 
 constexpr std::array<std::string_view, kProductInputs> kNames = {
     "x", "x scale", "x zero point", "w", "w scale", "w zero point", "y scale", "y zero point", "bias"};
-
-bool IsByte(DType dtype) { return dtype == DType::kI8 || dtype == DType::kU8; }
 
 int64_t ElementsOf(const Type& type) { return type.IsStatic() ? type.ToShape().elements() : -1; }
 
@@ -29,8 +28,13 @@ float ScaleAt(const TensorView& scale, int64_t channel) {
 }  // namespace
 
 Status InferQuantizedProduct(InferContext& context, Type shape) {
-  for (size_t i : {kProductX, kProductW}) {
-    if (!IsByte(context.input(i).dtype)) return WrongOperand(context, i, "it must be i8 or u8");
+  const bool wide = Is16Bit(context.input(kProductX).dtype);
+  if (!wide && !Is8Bit(context.input(kProductX).dtype))
+    return WrongOperand(context, kProductX, "it must be i8, u8, i16 or u16");
+  if (!Is8Bit(context.input(kProductW).dtype)) return WrongOperand(context, kProductW, "it must be i8 or u8");
+  if (wide && (context.input(kProductW).dtype != DType::kI8 || context.HasInput(kProductWZero) ||
+               !context.HasInput(kProductXScale))) {
+    return WrongOperand(context, kProductX, "it takes weights of i8 without zero points, and scales");
   }
   const Dim channels = shape.ranked && shape.rank() > 0 ? shape.dims.back() : Dim();
   const auto fits = [&](size_t i, bool per_channel) {
@@ -57,7 +61,8 @@ Status InferQuantizedProduct(InferContext& context, Type shape) {
   shape.dtype = scaled ? DType::kF32 : DType::kI32;
   if (quantized) {
     shape.dtype = context.HasInput(kProductYZero) ? context.input(kProductYZero).dtype : DType::kU8;
-    if (!IsByte(shape.dtype)) return WrongOperand(context, kProductYZero, "it must be i8 or u8");
+    if (!Is8Bit(shape.dtype) && !(wide && Is16Bit(shape.dtype)))
+      return WrongOperand(context, kProductYZero, "it must be i8 or u8, or for x of 16 bits i16 or u16");
   }
   if (context.HasInput(kProductBias)) {
     const DType bias = quantized ? DType::kI32 : DType::kF32;
@@ -84,6 +89,7 @@ Status InferQuantizedProduct(InferContext& context, Type shape) {
 
 ProductSteps ProductSteps::Make(const ReferenceContext& context, int64_t channels) {
   ProductSteps steps;
+  steps.wide_ = Is16Bit(context.input(kProductX).dtype);
   if (context.HasInput(kProductXZero)) {
     steps.x_zero_ = static_cast<int32_t>(LoadInt(context.input(kProductXZero), 0));
   }
@@ -121,29 +127,32 @@ ProductSteps ProductSteps::Make(const ReferenceContext& context, int64_t channel
   return steps;
 }
 
-void ProductSteps::Store(const TensorView& y, int64_t i, int64_t channel, uint32_t sum) const {
+void ProductSteps::Store(const TensorView& y, int64_t i, int64_t channel, uint64_t sum) const {
   const auto c = static_cast<size_t>(channel);
+  const auto exact = [&](uint64_t n) {
+    return wide_ ? static_cast<int64_t>(n) : int64_t{static_cast<int32_t>(static_cast<uint32_t>(n))};
+  };
   if (multiplier_.empty()) {
-    y.as<int32_t>()[i] = static_cast<int32_t>(sum);
+    y.as<int32_t>()[i] = static_cast<int32_t>(exact(sum));
   } else if (y.dtype == DType::kF32) {
     // In two statements: a fused multiply-add would round once.
-    const float product = static_cast<float>(static_cast<int32_t>(sum)) * multiplier_[c];
+    const float product = static_cast<float>(exact(sum)) * multiplier_[c];
     const volatile float rounded = product;
     y.as<float>()[i] = float_bias_.empty() ? product : rounded + float_bias_[c];
   } else {
-    if (!bias_.empty()) sum += static_cast<uint32_t>(bias_[c]);
-    StoreInt(y, i, Requantize(static_cast<int32_t>(sum), multiplier_[c], y_zero_, low_, high_));
+    if (!bias_.empty()) sum += static_cast<uint64_t>(int64_t{bias_[c]});
+    StoreInt(y, i, Requantize(exact(sum), multiplier_[c], y_zero_, low_, high_));
   }
 }
 
-const uint32_t* ProductOperand(ReferenceContext& context, const ProductSteps& steps, size_t input,
+const uint64_t* ProductOperand(ReferenceContext& context, const ProductSteps& steps, size_t input,
                                int64_t channels, int64_t run) {
   const TensorView& view = context.input(input);
-  uint32_t* values = context.Scratch<uint32_t>(view.elements()).data();
+  uint64_t* values = context.Scratch<uint64_t>(view.elements()).data();
   for (int64_t i = 0; i < view.elements(); ++i) {
     const int64_t channel = run > 0 ? i / run : i % channels;
     const int32_t zero = input == kProductX ? steps.x_zero() : steps.w_zero(channel);
-    values[i] = static_cast<uint32_t>(static_cast<int32_t>(LoadInt(view, i)) - zero);
+    values[i] = static_cast<uint64_t>(LoadInt(view, i) - zero);
   }
   return values;
 }
@@ -155,7 +164,7 @@ bool IsQuantizedResult(const Node& node) { return node.input(kProductYScale) != 
 std::string ExportZeroPoint(const Node& node, size_t i, size_t like, OnnxSink& sink) {
   if (node.input(i) != nullptr) return sink.NameOf(node.input(i));
   const DType dtype = like == kProductInputs ? node.output()->type.dtype : node.input(like)->type.dtype;
-  const uint8_t zero = 0;
+  const uint16_t zero = 0;
   return sink.Initializer("zero_point", Constant::Copy(dtype, Shape{}, &zero));
 }
 
@@ -192,10 +201,18 @@ void ExportBounds(const Node& node, OnnxSink& sink, const std::string& quantized
   const DType dtype = node.output()->type.dtype;
   const auto [least, most] = RangeOf(dtype);
   const auto bound = [&](std::string_view name, double otherwise) {
-    const auto value = static_cast<uint8_t>(node.attributes.Int(name, static_cast<int64_t>(otherwise)));
-    return sink.Initializer(name, Constant::Copy(dtype, Shape{}, &value));
+    auto value = Constant::Allocate(dtype, Shape{});
+    StoreInt(value->view(), 0, node.attributes.Int(name, static_cast<int64_t>(otherwise)));
+    return sink.Initializer(name, std::move(value));
   };
   sink.Node("Clip", {quantized, bound("low", least), bound("high", most)}, {result});
+}
+
+void ExportResult(const Node& node, const std::string& real, const std::string& result, OnnxSink& sink) {
+  const std::string unbounded = HasBounds(node) ? sink.Fresh("unbounded") : result;
+  const std::string zero = ExportZeroPoint(node, kProductYZero, kProductInputs, sink);
+  sink.Node("QuantizeLinear", {real, sink.NameOf(node.input(kProductYScale)), zero}, {unbounded});
+  if (HasBounds(node)) ExportBounds(node, sink, unbounded, result);
 }
 
 }  // namespace whet::ops

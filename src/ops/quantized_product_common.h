@@ -1,6 +1,9 @@
 // What QuantizedConv and QuantizedMatMul share: the operands beside x and w, and what becomes of a sum.
 //
-//   sum = sum of (x - x zero) * (w - w zero) + bias        in i32, modulo 2^32
+//   sum = sum of (x - x zero) * (w - w zero) + bias
+//
+// x is of 8 bits and w, too: the sum is in i32, modulo 2^32. Or x is of 16 bits, and w of i8 without zero
+// points: the sum is exact, the scales and the zero point of x are constant, and there is a scale.
 //
 //   with a scale of the result     y = Requantize(sum) of base/requantize.h, bias i32 in units of x scale * w
 //   scale;
@@ -44,9 +47,10 @@ class ProductSteps {
   int32_t x_zero() const { return x_zero_; }
   int32_t w_zero(int64_t channel) const { return w_zero_[static_cast<size_t>(channel)]; }
   // Of the products' sum without bias, for element i of the output.
-  void Store(const TensorView& y, int64_t i, int64_t channel, uint32_t sum) const;
+  void Store(const TensorView& y, int64_t i, int64_t channel, uint64_t sum) const;
 
  private:
+  bool wide_ = false;  // the sum is exact, not modulo 2^32
   int32_t x_zero_ = 0;
   std::vector<int32_t> w_zero_;
   std::vector<int32_t> bias_;      // or empty
@@ -55,9 +59,9 @@ class ProductSteps {
   int32_t y_zero_ = 0, low_ = 0, high_ = 0;
 };
 
-// The elements of x or w (`input`) less their zero points, in memory order, for sums modulo 2^32. An output
+// The elements of x or w (`input`) less their zero points, in memory order, for sums modulo 2^64. An output
 // channel of w is `run` successive elements, or (`run` 0) the elements that are `channels` apart.
-const uint32_t* ProductOperand(ReferenceContext& context, const ProductSteps& steps, size_t input,
+const uint64_t* ProductOperand(ReferenceContext& context, const ProductSteps& steps, size_t input,
                                int64_t channels, int64_t run);
 
 // --- the ONNX spelling
@@ -73,5 +77,7 @@ std::string ExportRealBias(const Node& node, OnnxSink& sink);
 // Clips `quantized` to the attributes low and high into `result`. Only if HasBounds.
 bool HasBounds(const Node& node);
 void ExportBounds(const Node& node, OnnxSink& sink, const std::string& quantized, const std::string& result);
+// Quantizes `real` to `result`, within the bounds.
+void ExportResult(const Node& node, const std::string& real, const std::string& result, OnnxSink& sink);
 
 }  // namespace whet::ops

@@ -10,7 +10,7 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   const Node& operation = *result->producer;
   if (!operation.Is("Add") && !operation.Is("Sub") && !operation.Is("Mul")) return false;
   const auto a = Dequantized(operation.input(0)), b = Dequantized(operation.input(1));
-  if (!a || !b) return false;
+  if (!a || !b || !AreComputedWith(*a, result->output) || !AreComputedWith(*b, result->output)) return false;
   Attributes attributes = {{"function", std::string(operation.op_name())}};
   ops::SetQuantization(attributes, "a", a->quantization);
   ops::SetQuantization(attributes, "b", b->quantization);

@@ -7,6 +7,9 @@
 namespace whet {
 namespace {
 
+// Of so many integers of 16 bits the sum is one of 32 bits.
+constexpr int64_t kLargestArea = 1 << 15;
+
 // The dimensions that a ReduceMean averages over, sorted; empty if they are not known.
 std::vector<int64_t> ReducedAxes(const Node& node, int rank) {
   std::vector<int64_t> axes = IntsOf(node.input(1));
@@ -60,6 +63,7 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   const auto x = Dequantized(pool.input(0));
   if (!x || !x->integers->type.IsStatic() || !node.output()->type.IsStatic()) return false;
   const int rank = x->integers->type.rank();
+  if (!AreComputedWith(*x, result->output)) return false;
   if (rank < 3 || rank > 4 || x->integers->type.ToShape().elements() == 0) return false;
   Value* integers = x->integers;
   Attributes attributes;
@@ -68,6 +72,9 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   } else if (!DescribeMean(pool, &integers, &attributes)) {
     return false;
   }
+  int64_t area = 1;
+  for (int64_t size : attributes.Ints("kernel_shape")) area *= std::min(size, kLargestArea + 1);
+  if (ops::Is16Bit(x->integers->type.dtype) && area > kLargestArea) return false;
   ops::SetQuantization(attributes, "x", x->quantization);
   ops::SetQuantizedOutput(attributes, result->output);
   GraphBuilder builder(graph, &node);

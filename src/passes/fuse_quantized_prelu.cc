@@ -21,15 +21,30 @@ Value* SlopeByChannel(GraphBuilder& builder, const Value* slope, const Type& x) 
   return builder.Const(std::move(vector), slope->name() + ":slopes");
 }
 
+// The slopes of what is a parametric ReLU with all slopes alike: a leaky one, or (slopes 1) nothing but
+// another quantization. Of 8 bits these are tables.
+Value* EqualSlopes(GraphBuilder& builder, const Node& node, const QuantizedTensor& x) {
+  const Type& type = node.output()->type;
+  const bool leaky = node.Is("LeakyRelu");
+  if (!ops::Is16Bit(x.integers->type.dtype) || type.rank() < 1 || !type.dims.back().known() ||
+      (!leaky && !node.Is("DequantizeLinear"))) {
+    return nullptr;
+  }
+  const auto slope = leaky ? static_cast<float>(node.attributes.Float("alpha", 0.01)) : 1.0F;
+  const std::vector<float> slopes(static_cast<size_t>(type.dims.back().lo), slope);
+  return builder.Const(Constant::Vector<float>(DType::kF32, slopes), "slopes");
+}
+
 Result<bool> Rewrite(Graph& graph, Node& node) {
   const auto result = MatchQuantize(node);
-  if (!result || !result->producer->Is("PRelu")) return false;
+  if (!result || result->producer->inputs().empty()) return false;
   const Node& prelu = *result->producer;
-  const auto x = Dequantized(prelu.input(0));
-  if (!x) return false;
+  const auto x = Dequantized(prelu.Is("DequantizeLinear") ? prelu.output() : prelu.input(0));
+  if (!x || !AreComputedWith(*x, result->output)) return false;
   GraphBuilder builder(graph, &node);
   builder.SetNodeName(prelu.name());
-  Value* slope = SlopeByChannel(builder, prelu.input(1), prelu.input(0)->type);
+  Value* slope = prelu.Is("PRelu") ? SlopeByChannel(builder, prelu.input(1), prelu.input(0)->type)
+                                   : EqualSlopes(builder, prelu, *x);
   if (slope == nullptr) return false;
   Attributes attributes;
   ops::SetQuantization(attributes, "x", x->quantization);
@@ -42,7 +57,8 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
 
 }  // namespace
 
-// Parametric ReLUs with a slope a channel between DequantizeLinear and QuantizeLinear.
+// Parametric ReLUs with a slope a channel between DequantizeLinear and QuantizeLinear, and, of 16-bit
+// integers, leaky ones and changes of the quantization.
 Result<int> FuseQuantizedPRelu(Graph& graph) { return RewriteNodes(graph, Rewrite); }
 
 }  // namespace whet

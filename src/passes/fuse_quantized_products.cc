@@ -1,5 +1,6 @@
 // Convolutions and matrix products of dequantized tensors become QuantizedConv and QuantizedMatMul, which
-// work on the integers:
+// work on the integers (x of 8 bits, or of 16 bits with constant parameters and weights of i8 without zero
+// points):
 //
 //   DequantizeLinear(x), DequantizeLinear(w) -> Conv | MatMul [-> + bias] [-> Relu | Clip] -> QuantizeLinear
 //   … -> Cast to i32         with scales 1: the sums themselves, as ConvInteger and MatMulInteger give them
@@ -15,6 +16,7 @@
 #include "ops/elements_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantize_common.h"
+#include "ops/quantized_common.h"
 #include "ops/quantized_product_common.h"
 #include "passes/match.h"
 #include "passes/pass_list.h"
@@ -23,7 +25,8 @@
 namespace whet {
 namespace {
 
-bool IsByte(DType dtype) { return dtype == DType::kI8 || dtype == DType::kU8; }
+using ops::Is16Bit;
+using ops::Is8Bit;
 bool IsOne(const Value* value) { return value->type.IsStatic() && value->type.ToShape().elements() == 1; }
 
 // Only moves elements.
@@ -49,7 +52,7 @@ struct Dequantized {
   std::vector<const Node*> views;  // the first to be applied first
 };
 
-// By tensor, of 8-bit integers that are not constant.
+// By tensor, of integers that are not constant.
 bool FindDequantized(Value* value, Dequantized* found) {
   while (value->producer() != nullptr && IsView(*value->producer())) {
     found->views.insert(found->views.begin(), value->producer());
@@ -60,7 +63,10 @@ bool FindDequantized(Value* value, Dequantized* found) {
   found->steps = node->input(0);
   found->scale = node->input(1);
   found->zero = node->input(2);
-  return IsByte(found->steps->type.dtype) && found->scale->type.dtype == DType::kF32 && IsOne(found->scale);
+  if (found->scale->type.dtype != DType::kF32 || !IsOne(found->scale)) return false;
+  if (Is8Bit(found->steps->type.dtype)) return true;
+  return Is16Bit(found->steps->type.dtype) && found->scale->IsConstant() &&
+         (found->zero == nullptr || found->zero->IsConstant());
 }
 
 // Constant weights of integers with a scale for all or for each output channel.
@@ -90,7 +96,7 @@ bool FindWeights(GraphBuilder& builder, Value* value, int64_t channel_axis, Quan
     value = transpose->input(0);
   }
   const Node* node = ProducerIs(value, "DequantizeLinear");
-  if (node == nullptr || !node->input(0)->IsConstant() || !IsByte(node->input(0)->type.dtype)) return false;
+  if (node == nullptr || !node->input(0)->IsConstant() || !Is8Bit(node->input(0)->type.dtype)) return false;
   if (node->attributes.Int("block_size") != 0) return false;
   found->scale = node->input(1);
   found->zero = node->input(2);
@@ -242,6 +248,10 @@ bool FindOperands(GraphBuilder& builder, const Path& path, Operands* found) {
   if (!FindDequantized(product.input(0), &found->x)) return false;
   if (!FindWeights(builder, product.input(1), channel_axis, &found->w)) return false;
   if (!IsOne(found->w.scale) && found->w.scale->type.ToShape().elements() != channels) return false;
+  if (Is16Bit(found->x.steps->type.dtype) &&
+      (found->w.steps->dtype() != DType::kI8 || found->w.zero != nullptr)) {
+    return false;
+  }
   const Value* bias = product.input(2);
   if (bias != nullptr && path.added != nullptr) return false;
   if (bias == nullptr) bias = path.added;
@@ -285,11 +295,12 @@ Result<bool> RewriteQuantized(Graph& graph, Node& node) {
   Value* scale = node.input(1);
   Value* zero = node.input(2);
   const DType dtype = node.output()->type.dtype;
-  if (!scale->IsConstant() || (zero != nullptr && !zero->IsConstant()) || !IsByte(dtype)) return false;
+  if (!scale->IsConstant() || (zero != nullptr && !zero->IsConstant())) return false;
   Path path;
   Operands operands;
   GraphBuilder builder(graph, &node);
   if (!FindPath(node.input(0), &node, &path) || !FindOperands(builder, path, &operands)) return false;
+  if (!Is8Bit(dtype) && !(Is16Bit(dtype) && Is16Bit(operands.x.steps->type.dtype))) return false;
   if (!operands.x.scale->IsConstant()) return false;
   if (operands.x.zero != nullptr && !operands.x.zero->IsConstant()) return false;
 
@@ -345,6 +356,7 @@ Result<bool> RewriteSums(Graph& graph, Node& node) {
   GraphBuilder builder(graph, &node);
   if (!FindPath(node.input(0), &node, &path) || !FindOperands(builder, path, &operands)) return false;
   if (operands.has_bias || std::isfinite(path.low) || std::isfinite(path.high)) return false;
+  if (!Is8Bit(operands.x.steps->type.dtype)) return false;
   if (!IsUnit(operands.x.scale) || !IsUnit(operands.w.scale)) return false;
   Value* y = EmitProduct(builder, *path.product, operands, std::vector<Value*>(ops::kProductInputs, nullptr),
                          0, 0, false);

@@ -17,7 +17,10 @@ bool IsOneElement(const Value* value) {
 // Whether element i of the output depends on element i of the inputs only.
 bool IsPointwise(const Node& node) {
   if (!node.subgraphs.empty() || node.outputs().size() != 1 || node.op().reference == nullptr) return false;
-  if (node.Is("QuantizeLinear") || node.Is("DequantizeLinear")) return TensorQuantization(node).has_value();
+  if (node.Is("QuantizeLinear") || node.Is("DequantizeLinear")) {
+    const Value* integers = node.Is("QuantizeLinear") ? node.output() : node.input(0);
+    return ops::Is8Bit(integers->type.dtype) && TensorQuantization(node).has_value();
+  }
   constexpr std::array<std::string_view, 4> kOthers = {"QuantizedTable", "Clip", "Cast", "Swish"};
   return std::find(kOthers.begin(), kOthers.end(), node.op_name()) != kOthers.end() ||
          ops::FindElementFunction(node.op_name()) != nullptr;
@@ -106,7 +109,8 @@ Result<TensorPtr> TableOf(const Value* value, const Value* source) {
 }
 
 Result<bool> Rewrite(Graph& graph, Node& node) {
-  if (!node.Is("QuantizeLinear") || !TensorQuantization(node)) return false;
+  if (!node.Is("QuantizeLinear") || !ops::Is8Bit(node.output()->type.dtype) || !TensorQuantization(node))
+    return false;
   Value* source = Sources().Of(node.output());
   if (source == nullptr || source == node.output() || source->type.dims != node.output()->type.dims)
     return false;

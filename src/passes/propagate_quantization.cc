@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "ops/elements_common.h"
+#include "ops/quantize_common.h"
 #include "passes/pass_list.h"
 #include "passes/quantized_match.h"
 
@@ -41,9 +42,9 @@ std::optional<int32_t> PaddedSteps(const Node& pad, const ops::Quantization& qua
   }
   const double steps = value / static_cast<double>(quantization.scale);
   const double zero = quantization.zero_point;
-  const double low = type == DType::kI8 ? -128 : 0;
+  const auto [low, high] = ops::RangeOf(type);
   const double rounded = std::nearbyint(steps) + zero;
-  if (!(rounded >= low && rounded <= low + 255)) return std::nullopt;
+  if (!(rounded >= low && rounded <= high)) return std::nullopt;
   // What it is read as again must be the very value.
   const float again = static_cast<float>(rounded - zero) * quantization.scale;
   if (again != static_cast<float>(value)) return std::nullopt;
@@ -51,8 +52,9 @@ std::optional<int32_t> PaddedSteps(const Node& pad, const ops::Quantization& qua
 }
 
 Value* StepsConstant(GraphBuilder& builder, DType type, int32_t steps) {
-  const auto byte = static_cast<uint8_t>(steps);
-  return builder.Const(Constant::Copy(type, Shape{}, &byte), "steps");
+  auto constant = Constant::Allocate(type, Shape{});
+  ops::StoreInt(constant->view(), 0, steps);
+  return builder.Const(std::move(constant), "steps");
 }
 
 // A copy of a DequantizeLinear or QuantizeLinear node for `x`.
@@ -115,7 +117,8 @@ Result<bool> SinkDequantize(Graph& graph, Node& node) {
     } else if (inputs.size() > 2) {
       inputs[2] = nullptr;  // of another type, and not used
     }
-  } else if (!IsOneOf(node, kMoves) && !IsMaximum(node) && !IsNearest(node)) {
+  } else if (!IsOneOf(node, kMoves) && !IsMaximum(node) &&
+             !(IsNearest(node) && ops::Is8Bit(tensor->integers->type.dtype))) {
     return false;
   }
   builder.SetNodeName(node.name());

@@ -4,6 +4,9 @@
 #include <cmath>
 #include <limits>
 
+#include "ops/elements_common.h"
+#include "ops/quantize_common.h"
+
 namespace whet {
 namespace {
 
@@ -41,7 +44,8 @@ std::optional<ops::Quantization> TensorQuantization(const Node& node) {
   if (!quantizes && !node.Is("DequantizeLinear")) return std::nullopt;
   const Value* integers = quantizes ? node.output() : node.input(0);
   const Value* reals = quantizes ? node.input(0) : node.output();
-  if (!ops::Is8Bit(integers->type.dtype) || reals->type.dtype != DType::kF32) return std::nullopt;
+  const DType type = integers->type.dtype;
+  if ((!ops::Is8Bit(type) && !ops::Is16Bit(type)) || reals->type.dtype != DType::kF32) return std::nullopt;
   if (node.attributes.Int("block_size") != 0 || !IsOneElement(node.input(1))) return std::nullopt;
   if (node.input(1)->type.dtype != DType::kF32) return std::nullopt;
   ops::Quantization quantization;
@@ -51,8 +55,7 @@ std::optional<ops::Quantization> TensorQuantization(const Node& node) {
     return std::nullopt;
   if (const Value* zero = node.input(2); zero != nullptr) {
     if (!IsOneElement(zero)) return std::nullopt;
-    const uint8_t byte = *zero->constant()->view().as<uint8_t>();
-    quantization.zero_point = zero->type.dtype == DType::kI8 ? static_cast<int8_t>(byte) : byte;
+    quantization.zero_point = static_cast<int32_t>(ops::LoadInt(zero->constant()->view(), 0));
   }
   return quantization;
 }
@@ -72,8 +75,9 @@ std::optional<QuantizedResult> MatchQuantize(const Node& node) {
   QuantizedResult result;
   result.output.type = node.output()->type.dtype;
   result.output.quantization = *quantization;
-  result.output.low = result.output.type == DType::kI8 ? -128 : 0;
-  result.output.high = result.output.low + 255;
+  const auto [least, most] = ops::RangeOf(result.output.type);
+  result.output.low = static_cast<int32_t>(least);
+  result.output.high = static_cast<int32_t>(most);
   result.real = node.input(0);
   const Node* reader = &node;
   while (true) {
@@ -91,6 +95,11 @@ std::optional<QuantizedResult> MatchQuantize(const Node& node) {
   }
 }
 
+bool AreComputedWith(const QuantizedTensor& x, const ops::QuantizedOutput& y) {
+  const DType type = x.integers->type.dtype;
+  return ops::Is8Bit(type) ? ops::Is8Bit(y.type) : type == y.type;
+}
+
 bool IsOperandOfIntegers(const Node& dequantize) {
   const Value* real = dequantize.output();
   const auto constant = Dequantized(real);
@@ -106,7 +115,8 @@ bool IsOperandOfIntegers(const Node& dequantize) {
     reader = OnlyReader(reader->output());
   if (reader == nullptr) return false;
   const auto result = MatchQuantize(*reader);
-  return result && result->producer == operation;
+  return result && result->producer == operation && AreComputedWith(*constant, result->output) &&
+         AreComputedWith(*other, result->output);
 }
 
 }  // namespace whet

@@ -1,7 +1,7 @@
 #include "kernels/pool/pool.h"
 
 #include "compile/lower/lower.h"
-#include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/pool.h"
 #include "ops/quantized_common.h"
 
 namespace whet {
@@ -76,16 +76,16 @@ bool FillParams(const Node& node, kernel::Mode mode, const Window& window, Lower
 
 Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, Lowering& lowering) {
   const DType type = node.input(0)->type.dtype;
-  const bool maximum_of_bytes = mode == kernel::Mode::kMax && ops::Is8Bit(type);
-  if (type != DType::kF32 && !maximum_of_bytes) return false;
+  const bool of_integers = mode == kernel::Mode::kMax && (ops::Is8Bit(type) || ops::Is16Bit(type));
+  if (type != DType::kF32 && !of_integers) return false;
   const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());
   kernels::Choice choice{};
-  if (maximum_of_bytes) {
-    kernels::pool_8bit::Params params{};
+  if (of_integers) {
+    kernels::quantized_pool::Params params{};
     params.in_type = params.out_type = type;
     if (!FillParams(node, mode, window, lowering, in, out, &params.window) ||
-        !kernels::pool_8bit::Choose(lowering.isa(), &params, &choice).ok()) {
+        !kernels::quantized_pool::Choose(lowering.isa(), &params, &choice).ok()) {
       return false;
     }
     lowering.AddKernel(node, choice, params, {out, in});
@@ -132,7 +132,7 @@ Result<bool> LowerQuantizedAveragePool(const Node& node, Lowering& lowering) {
   const TensorId out = lowering.TensorOf(node.output());
   const ops::Quantization x = ops::QuantizationOf(node.attributes, "x");
   const ops::QuantizedOutput y = ops::QuantizedOutputOf(node.attributes);
-  kernels::pool_8bit::Params params{};
+  kernels::quantized_pool::Params params{};
   if (!FillParams(node, AverageMode(node), window, lowering, in, out, &params.window)) return false;
   params.in_type = node.input(0)->type.dtype;
   params.out_type = y.type;
@@ -142,7 +142,7 @@ Result<bool> LowerQuantizedAveragePool(const Node& node, Lowering& lowering) {
   params.low = y.low;
   params.high = y.high;
   kernels::Choice choice{};
-  if (!kernels::pool_8bit::Choose(lowering.isa(), &params, &choice).ok()) return false;
+  if (!kernels::quantized_pool::Choose(lowering.isa(), &params, &choice).ok()) return false;
   lowering.AddKernel(node, choice, params, {out, in});
   return true;
 }

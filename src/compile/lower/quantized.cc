@@ -2,7 +2,7 @@
 #include "compile/lower/lower.h"
 #include "compile/lower/strides.h"
 #include "kernels/quantized/binary.h"
-#include "kernels/quantized/prelu_8bit.h"
+#include "kernels/quantized/prelu.h"
 #include "kernels/quantized/quantize.h"
 #include "kernels/quantized/softmax_8bit.h"
 #include "kernels/quantized/table.h"
@@ -65,7 +65,7 @@ Result<bool> LowerQuantizedBinary(const Node& node, Lowering& lowering) {
 }
 
 Result<bool> LowerQuantizedPRelu(const Node& node, Lowering& lowering) {
-  namespace kernel = kernels::prelu_8bit;
+  namespace kernel = kernels::quantized_prelu;
   const Value *x = node.input(0), *slope = node.input(1);
   const Shape shape = x->type.ToShape();
   if (shape.elements() == 0 || !slope->IsConstant()) return false;

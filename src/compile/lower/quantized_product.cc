@@ -7,16 +7,20 @@
 #include "compile/lower/lower.h"
 #include "ir/op_def.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/qconv16/qconv16.h"
 #include "kernels/qdepthwise/qdepthwise.h"
+#include "kernels/qdepthwise16/qdepthwise16.h"
 #include "kernels/qwinograd/qwinograd.h"
 #include "ops/elements_common.h"
 #include "ops/quantize_common.h"
+#include "ops/quantized_common.h"
 #include "ops/quantized_product_common.h"
 
 namespace whet {
 namespace {
 
 using namespace ops;  // the operands' names
+namespace conv = kernels::conv;
 using kernels::qconv::Params;
 using kernels::qconv::Weights;
 
@@ -46,12 +50,15 @@ bool CanLower(const Node& node) {
   for (size_t i : {kProductW, kProductWScale, kProductWZero, kProductYScale, kProductYZero, kProductBias}) {
     if (!IsConstantOrAbsent(node.input(i))) return false;
   }
-  const bool quantized = IsQuantizedResult(node);
+  const bool quantized = IsQuantizedResult(node) || Is16Bit(node.input(kProductX)->type.dtype);
   return !quantized ||
          (IsConstantOrAbsent(node.input(kProductXScale)) && IsConstantOrAbsent(node.input(kProductXZero)));
 }
 
-void ReadNumbers(const Node& node, int64_t channels, Lowering& lowering, Params* params, Numbers* numbers) {
+// `params` are of either family of types.
+template <typename AnyParams>
+void ReadNumbers(const Node& node, int64_t channels, Lowering& lowering, AnyParams* params,
+                 Numbers* numbers) {
   const Value* x_scale = node.input(kProductXScale);
   const Value* w_scale = node.input(kProductWScale);
   const Value* y_scale = node.input(kProductYScale);
@@ -156,6 +163,44 @@ Result<bool> AddProduct(const Node& node, const Params& geometry, const int64_t 
   return true;
 }
 
+// A family for inputs of 16 bits.
+struct Family16 {
+  Status (*choose)(Isa isa, const kernels::qconv16::Weights& weights, kernels::qconv16::Params* params,
+                   kernels::Choice* choice);
+  kernels::qconv16::Prepared (*prepare)(const kernels::Row& row, const kernels::qconv16::Params& params,
+                                        const kernels::qconv16::Weights& weights);
+};
+constexpr Family16 kConv16 = {kernels::qconv16::Choose, kernels::qconv16::Prepare};
+constexpr Family16 kDepthwise16 = {kernels::qdepthwise16::Choose, kernels::qdepthwise16::Prepare};
+
+// The step for an input of 16 bits, of a geometry as qconv's. False if the family does not take it.
+Result<bool> AddProduct16(const Node& node, const conv::Geometry& geometry, const int64_t (&steps)[4],
+                          const Family16& family, Lowering& lowering) {
+  Numbers numbers;
+  kernels::qconv16::Params params;
+  static_cast<conv::Geometry&>(params) = geometry;
+  const TensorId in = lowering.TensorOf(node.input(kProductX));
+  const TensorId out = lowering.TensorOf(node.output());
+  params.in_stride = lowering.tensor(in).row_stride;
+  params.out_stride = lowering.tensor(out).row_stride;
+  ReadNumbers(node, params.groups * params.cout, lowering, &params, &numbers);
+  const kernels::qconv16::Weights weights{node.input(kProductW)->constant()->view().as<int8_t>(),
+                                          {steps[0], steps[1], steps[2], steps[3]},
+                                          numbers.bias};
+  kernels::Choice choice{};
+  if (!family.choose(lowering.isa(), weights, &params, &choice).ok()) return false;
+  const kernels::qconv16::Prepared prepared = family.prepare(*choice.row, params, weights);
+  const TensorId packed = lowering.WeightsOf<int8_t>(DType::kI8, prepared.weights);
+  const TensorId offset = params.wide != 0 ? lowering.WeightsOf<double>(DType::kF64, prepared.wide_offset)
+                                           : lowering.WeightsOf<int32_t>(DType::kI32, prepared.offset);
+  const TensorId multiplier = lowering.WeightsOf<float>(DType::kF32, numbers.multiplier);
+  lowering.AddKernel(node, choice, params, {out, in, packed, offset, multiplier, numbers.real_bias},
+                     node.op().macs(node));
+  return true;
+}
+
+bool IsOf16Bit(const Node& node) { return Is16Bit(node.input(kProductX)->type.dtype); }
+
 }  // namespace
 
 Result<bool> LowerQuantizedConv(const Node& node, Lowering& lowering) {
@@ -166,13 +211,16 @@ Result<bool> LowerQuantizedConv(const Node& node, Lowering& lowering) {
   if (g.groups > 1 && g.groups == g.cin && g.cout == g.cin) {
     params.cin = params.cout = g.cout;
     const int64_t steps[4] = {params.kernel_h * params.kernel_w, params.kernel_w, 1, 0};
-    return AddProduct(node, params, steps, {kDepthwise}, lowering);
+    if (!IsOf16Bit(node)) return AddProduct(node, params, steps, {kDepthwise}, lowering);
+    WHET_ASSIGN_OR_RETURN(const bool added, AddProduct16(node, params, steps, kDepthwise16, lowering));
+    if (added) return true;
   }
   params.groups = g.groups;
   params.cin = g.cin / g.groups;
   params.cout = g.cout / g.groups;
   const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
                             params.cin, 1};
+  if (IsOf16Bit(node)) return AddProduct16(node, params, steps, kConv16, lowering);
   return AddProduct(node, params, steps, {kWinograd, kConv}, lowering);
 }
 
@@ -187,6 +235,7 @@ Result<bool> LowerQuantizedMatMul(const Node& node, Lowering& lowering) {
   params.cout = y.back();
   params.in_w = params.out_w = x.elements() / params.cin;
   const int64_t steps[4] = {transposed ? params.cin : 1, 0, 0, transposed ? 1 : params.cout};
+  if (IsOf16Bit(node)) return AddProduct16(node, params, steps, kConv16, lowering);
   return AddProduct(node, params, steps, {kConv}, lowering);
 }
 

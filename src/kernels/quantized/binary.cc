@@ -19,8 +19,12 @@ WHET_FOR_EACH_ISA(WHET_DECLARE)
 namespace quantized_binary {
 namespace {
 
+// The two differ in nothing but their names, by which a profile says what is computed with.
 #define WHET_ROW(ns, isa) Row{"binary/8bit/" #ns, Isa::isa, ns::QuantizedBinary, Validate},
 constexpr Row kRows[] = {WHET_FOR_EACH_ISA(WHET_ROW)};
+#undef WHET_ROW
+#define WHET_ROW(ns, isa) Row{"binary/16bit/" #ns, Isa::isa, ns::QuantizedBinary, Validate},
+constexpr Row kRows16[] = {WHET_FOR_EACH_ISA(WHET_ROW)};
 #undef WHET_ROW
 
 constexpr int64_t kBlock = 8192;  // elements
@@ -52,7 +56,8 @@ std::vector<Dim> Collapse(std::span<const int64_t> dims, std::array<std::span<co
 
 const char* Check(const Params& p) {
   if (p.op != Op::kAdd && p.op != Op::kMul) return "binary: unknown operator";
-  if (!Is8Bit(p.a_type) || !Is8Bit(p.b_type) || !Is8Bit(p.y_type)) return "binary: the type is not supported";
+  if (!AreTypes(p.a_type, p.y_type) || !AreTypes(p.b_type, p.y_type))
+    return "binary: the type is not supported";
   if (!IsZeroPoint(p.a_type, p.a_zero) || !IsZeroPoint(p.b_type, p.b_zero) ||
       !IsZeroPoint(p.y_type, p.y_zero) || !InRange(p.y_type, p.low, p.high)) {
     return "binary: a zero point or bound is out of range";
@@ -98,7 +103,7 @@ Status Choose(Isa isa, std::span<const int64_t> dims, std::span<const int64_t> y
   if (const char* problem = Check(*params)) return Error(Code::kUnsupported, "%s", problem);
   const std::optional<int64_t> units = UnitsOf(*params);
   if (!units) return Error(Code::kLimitExceeded, "binary: more elements than 64 bits count");
-  *choice = {BestRow(kRows, isa), *units, 0};
+  *choice = {Is8Bit(params->y_type) ? BestRow(kRows, isa) : BestRow(kRows16, isa), *units, 0};
   return OkStatus();
 }
 
@@ -109,10 +114,11 @@ const char* Validate(const Claim& claim) {
   if (const char* problem = Check(p)) return problem;
   if (claim.operand_bytes.size() != 3) return "binary: needs three operands";
   const auto dims = static_cast<size_t>(p.dims);
-  if (!FitsOnce({p.size, dims}, {p.stride[0], dims}, 1, claim.operand_bytes[0]))
+  const int64_t bytes = BitsOf(p.y_type) / 8;
+  if (!FitsOnce({p.size, dims}, {p.stride[0], dims}, bytes, claim.operand_bytes[0]))
     return "binary: the output is too small";
   for (size_t i : {1u, 2u}) {
-    if (!Fits({p.size, dims}, {p.stride[i], dims}, 1, claim.operand_bytes[i]))
+    if (!Fits({p.size, dims}, {p.stride[i], dims}, bytes, claim.operand_bytes[i]))
       return "binary: an input is too small";
   }
   const std::optional<int64_t> units = UnitsOf(p);
@@ -122,6 +128,7 @@ const char* Validate(const Claim& claim) {
 
 void AppendRows(std::vector<const Row*>* rows) {
   for (const Row& row : kRows) rows->push_back(&row);
+  for (const Row& row : kRows16) rows->push_back(&row);
 }
 
 }  // namespace quantized_binary

@@ -1,4 +1,5 @@
-// Sum and product of two tensors of 8-bit integers, with broadcasting, rescaled to the output's quantization.
+// Sum and product of two tensors of integers of 8 or 16 bits, with broadcasting, rescaled to the output's
+// quantization.
 //
 //   sum       y = saturate(round to even((a - a_zero) * a_ratio + (b - b_zero) * b_ratio) + y_zero)
 //   product   y = saturate(round to even((a - a_zero) * (b - b_zero) * a_ratio) + y_zero)
@@ -24,7 +25,7 @@ inline constexpr int kMaxDims = 6;  // after merging
 
 struct Params {
   Op op;
-  DType a_type, b_type, y_type;  // kI8 or kU8
+  DType a_type, b_type, y_type;  // kI8 or kU8 each; or all kI16, or all kU16
   int32_t dims;                  // at least 2; the last two are rows and columns
   int32_t a_zero, b_zero, y_zero;
   int32_t low, high;  // within y_type

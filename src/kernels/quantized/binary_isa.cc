@@ -1,6 +1,7 @@
 #include "kernels/quantized/binary.h"
 
 #include "kernels/quantized/bytes_simd.h"
+#include "kernels/quantized/halves_simd.h"
 #include "kernels/requantize/pack_bytes.h"
 #include "kernels/simd/unpack.h"
 
@@ -169,22 +170,40 @@ RowFn RowOfTypes(const Params& p, const RowOperands& row) {
   return b_signed ? RowFor<op, uint8_t, int8_t>(row) : RowFor<op, uint8_t, uint8_t>(row);
 }
 
-}  // namespace
+// Of 16-bit integers of one type.
+template <typename T>
+struct HalvesRow {
+  T* y;
+  const T *a, *b;
+  int64_t y_stride, a_stride, b_stride;
+};
+template <typename T>
+WHET_INLINE I32 LoadWalk(const T* p, int64_t stride, int64_t left) {
+  if (stride == 1) return LoadHalves(p, left);
+  if (stride == 0) return Set1(int32_t{*p});
+  T halves[kLanes] = {};
+  for (int64_t i = 0; i < kLanes && i < left; ++i) halves[i] = p[i * stride];
+  return LoadNarrow(halves);
+}
+template <Op op, typename T>
+void BinaryRowOfHalves(const HalvesRow<T>& row, int64_t n, const Term& a, const Term& b, const Steps& steps) {
+  for (int64_t i = 0; i < n; i += kLanes) {
+    const int64_t left = n - i;
+    const F32 ta = Apply<op>(a, LoadWalk(row.a + i * row.a_stride, row.a_stride, left));
+    const F32 tb = Apply<op>(b, LoadWalk(row.b + i * row.b_stride, row.b_stride, left));
+    const I32 y = ToSteps(op == Op::kAdd ? ta + tb : ta * tb * a.ratio, steps);
+    if (row.y_stride == 1) {
+      StoreHalves(row.y + i, y, left);
+    } else {
+      for (int64_t k = 0; k < kLanes && k < left; ++k) row.y[(i + k) * row.y_stride] = static_cast<T>(y[k]);
+    }
+  }
+}
 
-void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
-  const Params& p = *static_cast<const Params*>(args.params);
+// Calls run(offsets, columns) for each row of the units; offsets are those of the operands' elements.
+template <typename RowFunction>
+WHET_INLINE void ForRows(const Params& p, int64_t begin, int64_t end, RowFunction run_row) {
   const int rows_at = p.dims - 2, columns_at = p.dims - 1;
-  const Term a{Set1(p.a_zero), Set1(p.a_ratio)}, b{Set1(p.b_zero), Set1(p.b_ratio)};
-  const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
-  RowOperands row{};
-  row.y_stride = p.stride[0][columns_at];
-  row.a_stride = p.stride[1][columns_at];
-  row.b_stride = p.stride[2][columns_at];
-  const RowFn run = p.op == Op::kAdd ? RowOfTypes<Op::kAdd>(p, row) : RowOfTypes<Op::kMul>(p, row);
-#if defined(__AVX2__)
-  const WideRowFn wide = FindWideRow(p, row, p.size[columns_at]);
-  const WideTerm wide_a(p.a_type, p.a_zero, p.a_ratio), wide_b(p.b_type, p.b_zero, p.b_ratio);
-#endif
   const int64_t column_blocks = (p.size[columns_at] + p.block_columns - 1) / p.block_columns;
   const int64_t row_blocks = (p.size[rows_at] + p.block_rows - 1) / p.block_rows;
   for (int64_t unit = begin; unit < end; ++unit) {
@@ -200,28 +219,64 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
     const int64_t rows = p.size[rows_at] - first < p.block_rows ? p.size[rows_at] - first : p.block_rows;
     const int64_t columns =
         p.size[columns_at] - column < p.block_columns ? p.size[columns_at] - column : p.block_columns;
+    for (int64_t r = 0; r < rows; ++r) {
+      run_row(at, columns);
+      for (int i = 0; i < 3; ++i) at[i] += p.stride[i][rows_at];
+    }
+  }
+}
+
+template <typename T>
+void RunHalves(const Args& args, int64_t begin, int64_t end) {
+  const Params& p = *static_cast<const Params*>(args.params);
+  const int columns_at = p.dims - 1;
+  const Term a{Set1(p.a_zero), Set1(p.a_ratio)}, b{Set1(p.b_zero), Set1(p.b_ratio)};
+  const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
+  const auto run = p.op == Op::kAdd ? BinaryRowOfHalves<Op::kAdd, T> : BinaryRowOfHalves<Op::kMul, T>;
+  ForRows(p, begin, end, [&](const int64_t(&at)[3], int64_t columns) {
+    run({static_cast<T*>(args.operands[0]) + at[0], static_cast<const T*>(args.operands[1]) + at[1],
+         static_cast<const T*>(args.operands[2]) + at[2], p.stride[0][columns_at], p.stride[1][columns_at],
+         p.stride[2][columns_at]},
+        columns, a, b, steps);
+  });
+}
+
+}  // namespace
+
+void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
+  const Params& p = *static_cast<const Params*>(args.params);
+  if (p.y_type == DType::kI16) return RunHalves<int16_t>(args, begin, end);
+  if (p.y_type == DType::kU16) return RunHalves<uint16_t>(args, begin, end);
+  const int columns_at = p.dims - 1;
+  const Term a{Set1(p.a_zero), Set1(p.a_ratio)}, b{Set1(p.b_zero), Set1(p.b_ratio)};
+  const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
+  RowOperands row{};
+  row.y_stride = p.stride[0][columns_at];
+  row.a_stride = p.stride[1][columns_at];
+  row.b_stride = p.stride[2][columns_at];
+  const RowFn run = p.op == Op::kAdd ? RowOfTypes<Op::kAdd>(p, row) : RowOfTypes<Op::kMul>(p, row);
+#if defined(__AVX2__)
+  const WideRowFn wide = FindWideRow(p, row, p.size[columns_at]);
+  const WideTerm wide_a(p.a_type, p.a_zero, p.a_ratio), wide_b(p.b_type, p.b_zero, p.b_ratio);
+#endif
+  ForRows(p, begin, end, [&](const int64_t(&at)[3], int64_t columns) {
     row.y = static_cast<uint8_t*>(args.operands[0]) + at[0];
     row.a = static_cast<const uint8_t*>(args.operands[1]) + at[1];
     row.b = static_cast<const uint8_t*>(args.operands[2]) + at[2];
-    for (int64_t r = 0; r < rows; ++r) {
-      int64_t done = 0;
+    int64_t done = 0;
 #if defined(__AVX2__)
-      if (wide != nullptr) done = wide(p, row, columns, wide_a, wide_b);
+    if (wide != nullptr) done = wide(p, row, columns, wide_a, wide_b);
 #endif
-      if (done < columns) {
-        const RowOperands tail{row.y + done * row.y_stride,
-                               row.a + done * row.a_stride,
-                               row.b + done * row.b_stride,
-                               row.y_stride,
-                               row.a_stride,
-                               row.b_stride};
-        run(tail, columns - done, a, b, steps);
-      }
-      row.y += p.stride[0][rows_at];
-      row.a += p.stride[1][rows_at];
-      row.b += p.stride[2][rows_at];
+    if (done < columns) {
+      const RowOperands tail{row.y + done * row.y_stride,
+                             row.a + done * row.a_stride,
+                             row.b + done * row.b_stride,
+                             row.y_stride,
+                             row.a_stride,
+                             row.b_stride};
+      run(tail, columns - done, a, b, steps);
     }
-  }
+  });
 }
 
 }  // namespace whet::kernels::WHET_ISA

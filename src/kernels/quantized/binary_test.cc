@@ -10,18 +10,26 @@ namespace {
 
 using Strides = std::vector<int64_t>;
 
-int32_t ValueOf(DType type, uint8_t byte) { return type == DType::kI8 ? static_cast<int8_t>(byte) : byte; }
+int32_t ValueOf(DType type, uint16_t bits) {
+  switch (type) {
+    case DType::kI8: return static_cast<int8_t>(bits);
+    case DType::kI16: return static_cast<int16_t>(bits);
+    default: return bits;
+  }
+}
+int32_t LeastOf(DType type) { return type == DType::kI8 ? -128 : type == DType::kI16 ? -32768 : 0; }
 
 // As the header says it, every step rounded to f32 by itself.
-int32_t Expected(const Params& p, uint8_t a_byte, uint8_t b_byte) {
-  const double a = ValueOf(p.a_type, a_byte) - p.a_zero, b = ValueOf(p.b_type, b_byte) - p.b_zero;
+int32_t Expected(const Params& p, uint16_t a_bits, uint16_t b_bits) {
+  const double a = ValueOf(p.a_type, a_bits) - p.a_zero, b = ValueOf(p.b_type, b_bits) - p.b_zero;
   float value = 0;
   if (p.op == Op::kAdd) {
     const auto left = static_cast<float>(a * static_cast<double>(p.a_ratio));
     const auto right = static_cast<float>(b * static_cast<double>(p.b_ratio));
     value = static_cast<float>(static_cast<double>(left) + static_cast<double>(right));
   } else {
-    value = static_cast<float>(a * b * static_cast<double>(p.a_ratio));
+    value = static_cast<float>(a * b);
+    value = static_cast<float>(static_cast<double>(value) * static_cast<double>(p.a_ratio));
   }
   const double rounded = std::nearbyint(static_cast<double>(value)) + p.y_zero;
   return static_cast<int32_t>(std::clamp<double>(rounded, p.low, p.high));
@@ -37,13 +45,15 @@ int64_t Reach(const Strides& dims, const Strides& strides) {
   return reach;
 }
 
+// T holds the bits of an element.
+template <typename T>
 void Check(const Layout& layout, Params p, std::mt19937& random) {
-  GuardedBuffer<uint8_t> a(Reach(layout.dims, layout.a)), b(Reach(layout.dims, layout.b));
-  GuardedBuffer<uint8_t> y(Reach(layout.dims, layout.y));
-  for (uint8_t& x : a.span()) x = static_cast<uint8_t>(random());
-  for (uint8_t& x : b.span()) x = static_cast<uint8_t>(random());
+  GuardedBuffer<T> a(Reach(layout.dims, layout.a)), b(Reach(layout.dims, layout.b));
+  GuardedBuffer<T> y(Reach(layout.dims, layout.y));
+  for (T& x : a.span()) x = static_cast<T>(random());
+  for (T& x : b.span()) x = static_cast<T>(random());
   for (Isa isa : RunnableIsas()) {
-    std::ranges::fill(y.span(), uint8_t{77});
+    std::ranges::fill(y.span(), T{77});
     Choice choice;
     ASSERT_TRUE(Choose(isa, layout.dims, layout.y, layout.a, layout.b, &p, &choice).ok());
     const std::vector<Operand> operands{ToOperand(y), ToOperand(a), ToOperand(b)};
@@ -87,26 +97,36 @@ TEST(QuantizedBinary, TypesBroadcastsAndLayouts) {
   };
   for (const Layout& layout : layouts) {
     for (Op op : {Op::kAdd, Op::kMul}) {
-      for (int types = 0; types < 8; ++types) {
+      for (int types = 0; types < 10; ++types) {
         Params p{};
         p.op = op;
-        p.a_type = (types & 1) != 0 ? DType::kI8 : DType::kU8;
-        p.b_type = (types & 2) != 0 ? DType::kI8 : DType::kU8;
-        p.y_type = (types & 4) != 0 ? DType::kI8 : DType::kU8;
+        const bool halves = types >= 8;
+        if (halves) {
+          p.a_type = p.b_type = p.y_type = types == 8 ? DType::kI16 : DType::kU16;
+        } else {
+          p.a_type = (types & 1) != 0 ? DType::kI8 : DType::kU8;
+          p.b_type = (types & 2) != 0 ? DType::kI8 : DType::kU8;
+          p.y_type = (types & 4) != 0 ? DType::kI8 : DType::kU8;
+        }
+        const int32_t count = halves ? 65536 : 256;
         const auto zero = [&](DType type) {
-          return static_cast<int32_t>(random() % 256) - (type == DType::kI8 ? 128 : 0);
+          return static_cast<int32_t>(random()) % count / 2 + LeastOf(type) + count / 2;
         };
         p.a_zero = zero(p.a_type);
         p.b_zero = zero(p.b_type);
         p.y_zero = zero(p.y_type);
-        p.low = p.y_type == DType::kI8 ? -128 : 0;
-        p.high = p.low + 255;
+        p.low = LeastOf(p.y_type);
+        p.high = p.low + count - 1;
         if (types % 3 == 0) p.low = p.y_zero;  // Relu
         std::uniform_real_distribution<float> ratio(0.1F, 1.5F);
-        p.a_ratio = ratio(random) * (op == Op::kMul ? 0.01F : 1);
+        p.a_ratio = ratio(random) * (op == Op::kMul ? (halves ? 4e-5F : 0.01F) : 1);
         p.b_ratio = -ratio(random);
         if (types == 5) p.a_ratio = p.b_ratio = 0.5F;  // many ties
-        Check(layout, p, random);
+        if (halves) {
+          Check<uint16_t>(layout, p, random);
+        } else {
+          Check<uint8_t>(layout, p, random);
+        }
         ASSERT_FALSE(HasFailure()) << layout.dims.size() << " dimensions, types " << types;
       }
     }

@@ -1,18 +1,27 @@
-#include "kernels/quantized/pool_8bit.h"
+#include "kernels/quantized/pool.h"
 
 #include <algorithm>
 
 #include "kernels/testing.h"
 
-namespace whet::kernels::pool_8bit {
+namespace whet::kernels::quantized_pool {
 namespace {
 
-int32_t ValueOf(DType type, uint8_t byte) { return type == DType::kI8 ? static_cast<int8_t>(byte) : byte; }
+int32_t ValueOf(DType type, uint16_t bits) {
+  switch (type) {
+    case DType::kI8: return static_cast<int8_t>(bits);
+    case DType::kI16: return static_cast<int16_t>(bits);
+    default: return bits;
+  }
+}
+int32_t LeastOf(DType type) { return type == DType::kI8 ? -128 : type == DType::kI16 ? -32768 : 0; }
 
-int32_t Expected(const Params& params, const GuardedBuffer<uint8_t>& in, int64_t n, int64_t oy, int64_t ox,
+// T holds the bits of an element.
+template <typename T>
+int32_t Expected(const Params& params, const GuardedBuffer<T>& in, int64_t n, int64_t oy, int64_t ox,
                  int64_t c) {
   const pool::Params& p = params.window;
-  int32_t sum = 0, best = params.in_type == DType::kI8 ? -128 : 0;
+  int32_t sum = 0, best = LeastOf(params.in_type);
   int32_t inside = 0, padded = 0;
   for (int64_t ky = 0; ky < p.kernel_height; ++ky) {
     for (int64_t kx = 0; kx < p.kernel_width; ++kx) {
@@ -35,7 +44,7 @@ int32_t Expected(const Params& params, const GuardedBuffer<uint8_t>& in, int64_t
   return static_cast<int32_t>(std::clamp<double>(rounded, params.low, params.high));
 }
 
-Params RandomParams(int round, std::mt19937& random) {
+Params RandomParams(int round, bool halves, std::mt19937& random) {
   const auto below = [&](int64_t n) { return static_cast<int64_t>(random() % static_cast<uint64_t>(n)); };
   Params params{};
   pool::Params& p = params.window;
@@ -74,40 +83,43 @@ Params RandomParams(int round, std::mt19937& random) {
   p.out_pixel_stride = p.channels + (side_by_side ? 0 : below(3));
   p.out_row_stride = p.out_pixel_stride * p.out_width;
   p.out_batch_stride = p.out_row_stride * p.out_height + below(5);
-  params.in_type = below(2) == 0 ? DType::kI8 : DType::kU8;
-  params.out_type = p.mode == pool::Mode::kMax || below(2) == 0 ? params.in_type : DType::kU8;
-  const auto zero = [&](DType type) {
-    return static_cast<int32_t>(below(256)) - (type == DType::kI8 ? 128 : 0);
-  };
-  params.x_zero = zero(params.in_type);
-  params.y_zero = zero(params.out_type);
-  params.low = params.out_type == DType::kI8 ? -128 : 0;
-  params.high = params.low + 255;
+  const bool is_signed = below(2) == 0;
+  if (halves) {
+    params.in_type = params.out_type = is_signed ? DType::kI16 : DType::kU16;
+  } else {
+    params.in_type = is_signed ? DType::kI8 : DType::kU8;
+    params.out_type = p.mode == pool::Mode::kMax || below(2) == 0 ? params.in_type : DType::kU8;
+  }
+  const int64_t count = halves ? 65536 : 256;
+  params.x_zero = static_cast<int32_t>(below(count)) + LeastOf(params.in_type);
+  params.y_zero = static_cast<int32_t>(below(count)) + LeastOf(params.out_type);
+  params.low = LeastOf(params.out_type);
+  params.high = params.low + static_cast<int32_t>(count) - 1;
   params.ratio = round % 4 == 0 ? 1.0F : 0.3F + static_cast<float>(below(1000)) / 700.0F;
   return params;
 }
 
-TEST(Pool8Bit, RandomWindows) {
+template <typename T>
+void CheckRandomWindows() {
   std::mt19937 random(1);
   for (int round = 0; round < 600; ++round) {
-    Params params = RandomParams(round, random);
+    Params params = RandomParams(round, sizeof(T) == 2, random);
     const pool::Params& p = params.window;
     const auto extent = [&](int64_t batch_stride, int64_t row_stride, int64_t pixel_stride, int64_t h,
                             int64_t w) {
       return (p.batch - 1) * batch_stride + (h - 1) * row_stride + (w - 1) * pixel_stride + p.channels;
     };
-    GuardedBuffer<uint8_t> in(
-        extent(p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, p.height, p.width));
-    for (uint8_t& x : in.span()) x = static_cast<uint8_t>(random());
+    GuardedBuffer<T> in(extent(p.in_batch_stride, p.in_row_stride, p.in_pixel_stride, p.height, p.width));
+    for (T& x : in.span()) x = static_cast<T>(random());
     for (Isa isa : RunnableIsas()) {
-      GuardedBuffer<uint8_t> out(
+      GuardedBuffer<T> out(
           extent(p.out_batch_stride, p.out_row_stride, p.out_pixel_stride, p.out_height, p.out_width));
-      std::ranges::fill(out.span(), uint8_t{77});
+      std::ranges::fill(out.span(), T{77});
       Choice choice;
       ASSERT_TRUE(Choose(isa, &params, &choice).ok());
       RunRow(choice, params, {ToOperand(out), ToOperand(in)});
       ExpectRefusesSmallerOperands(choice, params, {ToOperand(out), ToOperand(in)});
-      ASSERT_FALSE(HasFailure());
+      ASSERT_FALSE(testing::Test::HasFailure());
       ASSERT_TRUE(out.GuardsIntact());
       std::vector<bool> written(static_cast<size_t>(out.size()), false);
       for (int64_t n = 0; n < p.batch; ++n) {
@@ -129,7 +141,10 @@ TEST(Pool8Bit, RandomWindows) {
   }
 }
 
-TEST(Pool8Bit, RefusesHostileClaims) {
+TEST(QuantizedPool, RandomWindowsOfBytes) { CheckRandomWindows<uint8_t>(); }
+TEST(QuantizedPool, RandomWindowsOfHalves) { CheckRandomWindows<uint16_t>(); }
+
+TEST(QuantizedPool, RefusesHostileClaims) {
   Params good{};
   pool::Params& w = good.window;
   w.mode = pool::Mode::kAverage;
@@ -161,6 +176,8 @@ TEST(Pool8Bit, RefusesHostileClaims) {
   EXPECT_NE(with([](Params& p) { p.window.channel_block = 0; }), nullptr);
   EXPECT_NE(with([](Params& p) { p.window.out_height = 3; }), nullptr);
   EXPECT_NE(with([](Params& p) { p.in_type = DType::kF32; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.in_type = DType::kI16; }), nullptr);
+  EXPECT_NE(with([](Params& p) { p.in_type = p.out_type = DType::kI16; }), nullptr);  // more bytes
   EXPECT_NE(with([](Params& p) { p.x_zero = 128; }), nullptr);
   EXPECT_NE(with([](Params& p) { p.low = -129; }), nullptr);
   Params huge = good;
@@ -169,4 +186,4 @@ TEST(Pool8Bit, RefusesHostileClaims) {
 }
 
 }  // namespace
-}  // namespace whet::kernels::pool_8bit
+}  // namespace whet::kernels::quantized_pool

@@ -1,4 +1,4 @@
-// Maximum and average over windows of an image of 8-bit integers, NHWC.
+// Maximum and average over windows of an image of integers of 8 or 16 bits, NHWC.
 //
 //   maximum   of the integers themselves; a window without elements gives the least of the type
 //   average   y = saturate(round to even(float(sum - count * x_zero) * (ratio / divisor)) + y_zero)
@@ -16,11 +16,11 @@
 #include "kernels/kernel.h"
 #include "kernels/pool/pool.h"
 
-namespace whet::kernels::pool_8bit {
+namespace whet::kernels::quantized_pool {
 
 struct Params {
   pool::Params window;
-  DType in_type, out_type;  // kI8 or kU8; of a maximum the same
+  DType in_type, out_type;  // kI8 or kU8, of a maximum the same; or both kI16, or both kU16
   uint8_t unused[2];
   float ratio;
   int32_t x_zero, y_zero;
@@ -34,4 +34,4 @@ Status Choose(Isa isa, Params* params, Choice* choice);
 const char* Validate(const Claim& claim);
 void AppendRows(std::vector<const Row*>* rows);
 
-}  // namespace whet::kernels::pool_8bit
+}  // namespace whet::kernels::quantized_pool

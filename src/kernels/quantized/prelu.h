@@ -1,4 +1,4 @@
-// Parametric ReLU of 8-bit integers, rescaled to the output's quantization:
+// Parametric ReLU of integers of 8 or 16 bits, rescaled to the output's quantization:
 //
 //   t = x - x_zero      y = saturate(round to even(t * (t < 0 ? negative[channel] : positive)) + y_zero)
 //
@@ -15,10 +15,10 @@
 #include "base/status.h"
 #include "kernels/kernel.h"
 
-namespace whet::kernels::prelu_8bit {
+namespace whet::kernels::quantized_prelu {
 
 struct Params {
-  DType x_type, y_type;  // kI8 or kU8
+  DType x_type, y_type;  // kI8 or kU8 each; or both kI16, or both kU16
   uint8_t unused[2];
   int32_t x_zero, y_zero, low, high;  // within the types
   float positive;
@@ -30,4 +30,4 @@ Status Choose(Isa isa, Params* params, Choice* choice);
 const char* Validate(const Claim& claim);
 void AppendRows(std::vector<const Row*>* rows);
 
-}  // namespace whet::kernels::prelu_8bit
+}  // namespace whet::kernels::quantized_prelu
