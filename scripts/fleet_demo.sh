@@ -201,7 +201,15 @@ for device in "${devices[@]}"; do runs "$device" 1.1.0 || fail "$device does not
 printf '\n'
 say "The demo took $SECONDS s after the build. Logs, configurations and the repository: $folder"
 if $keep; then
-  say "The fleet goes on until Ctrl-C. Dashboard: $WHET_SERVER/  token: $WHET_TOKEN"
-  while true; do sleep 1; done
+  cat <<EOT
+The fleet goes on until Ctrl-C. Its dashboard, and the token that it asks for:
+  $WHET_SERVER/
+  $WHET_TOKEN
+Commands in another shell reach it with
+  export WHET_SERVER=$WHET_SERVER WHET_TOKEN=$WHET_TOKEN
+  $build/whet fleet devices
+EOT
+  while kill -0 "${processes[0]}" 2>/dev/null; do sleep 1; done
+  fail "the server has ended"
 fi
 say "To look at it in the dashboard: scripts/fleet_demo.sh --keep"

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Makes updates of the reference models, to measure deltas on, as ONNX files:
 
-    bench/deltas/make_pairs.py FOLDER       # a few minutes of one core
+    bench/deltas/make_pairs.py FOLDER EXPRESSION       # a few minutes of one core
 
 Each is what it says: trained on from the committed weights on Fashion-MNIST (Debian's dataset-fashion-mnist), or
-trained from scratch with another seed by models/fashion_mnist/train.py. Needs Debian's python3-torch, python3-onnx and
+trained from scratch with another seed by models/fashion_mnist/train.py. EXPRESSION is fr_expression.onnx of npm's
+faceplugin-face-recognition-js, a DenseNet-121; its classifier learns seven kinds of clothing instead. Needs Debian's python3-torch, python3-onnx and
 python3-numpy. Files that are there already are left alone.
 """
 
@@ -29,7 +30,7 @@ def attributes(node):
 
 
 def run(graph, weights, image):
-    """The few operators that the reference models are made of."""
+    """The few operators that the models are made of; what the last one makes."""
     values = {graph.input[0].name: image}
 
     def get(name):
@@ -40,7 +41,7 @@ def run(graph, weights, image):
         x = [get(name) if name else None for name in node.input]
         if node.op_type == 'Conv':
             pads = a.get('pads', [0, 0, 0, 0])
-            out = F.conv2d(x[0], x[1], x[2], a.get('strides', [1, 1]), pads[:2], 1, a.get('group', 1))
+            out = F.conv2d(x[0], x[1], x[2] if len(x) > 2 else None, a.get('strides', [1, 1]), pads[:2], 1, a.get('group', 1))
         elif node.op_type == 'Relu':
             out = F.relu(x[0])
         elif node.op_type == 'Clip':
@@ -48,7 +49,15 @@ def run(graph, weights, image):
         elif node.op_type == 'Add':
             out = x[0] + x[1]
         elif node.op_type == 'MaxPool':
-            out = F.max_pool2d(x[0], a['kernel_shape'], a['strides'])
+            out = F.max_pool2d(x[0], a['kernel_shape'], a['strides'], a.get('pads', [0, 0])[:2])
+        elif node.op_type == 'AveragePool':
+            out = F.avg_pool2d(x[0], a['kernel_shape'], a['strides'])
+        elif node.op_type == 'BatchNormalization':
+            out = F.batch_norm(x[0], x[3], x[4], x[1], x[2], eps=a['epsilon'])
+        elif node.op_type == 'Concat':
+            out = torch.cat(x, a['axis'])
+        elif node.op_type == 'Pad' and not any(a['pads']):
+            out = x[0]
         elif node.op_type == 'GlobalAveragePool':
             out = x[0].mean((2, 3), keepdim=True)
         elif node.op_type == 'Flatten':
@@ -62,7 +71,38 @@ def run(graph, weights, image):
         else:
             raise SystemExit(f'make_pairs: operator {node.op_type} is not known')
         values[node.output[0]] = out
-    return values[graph.output[0].name]
+    return out
+
+
+def with_other_head(model, steps, rate, seed=7):
+    """A classifier that learns the first classes of Fashion-MNIST from what the frozen rest makes of the pictures."""
+    torch.manual_seed(seed)
+    model = copy.deepcopy(model)
+    head = model.graph.node[-1]
+    assert head.op_type == 'Gemm'
+    weights = {i.name: torch.from_numpy(numpy_helper.to_array(i).copy()) for i in model.graph.initializer}
+    moving = list(head.input[1:])
+    images, labels = recipe.read_set('train')
+    chosen = (labels < len(weights[moving[1]])).nonzero().flatten()[:48]
+    backbone = copy.deepcopy(model.graph)
+    del backbone.node[-1]
+    # Half the size that the model is for: a quarter of the time.
+    pictures = F.interpolate(recipe.normalize(images[chosen]), 112).expand(-1, 3, -1, -1)
+    with torch.no_grad():
+        features = torch.cat([run(backbone, weights, some) for some in pictures.split(8)])
+    for name in moving:
+        weights[name].requires_grad_(True)
+    optimizer = torch.optim.SGD([weights[n] for n in moving], lr=rate, momentum=0.9)
+    for step in range(steps):
+        loss = F.cross_entropy(F.linear(features, *[weights[n] for n in moving]), labels[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        print(f'expression: step {step}: loss {loss.item():.4f}', flush=True)
+    for initializer in model.graph.initializer:
+        if initializer.name in moving:
+            initializer.CopyFrom(numpy_helper.from_array(weights[initializer.name].detach().numpy(), initializer.name))
+    return model
 
 
 def tune(model, steps, rate, trained, share=1.0, seed=7):
@@ -130,7 +170,7 @@ def renamed(model, count=None):
 
 
 def main():
-    folder = sys.argv[1]
+    folder, expression = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
     torch.set_num_threads(1)
 
@@ -141,6 +181,8 @@ def main():
             print(path, flush=True)
         return onnx.load(path)
 
+    base = save('expression', lambda: onnx.load(expression))
+    save('expression-head', lambda: with_other_head(base, 20, 0.01))
     for kind in ['mobile', 'residual']:
         base = save(kind, lambda: onnx.load(os.path.join(MODELS, kind + '.onnx')))
         everything = lambda name, weight: True  # noqa: E731

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Deltas between real updates, beside bsdiff, xdelta3 and zstd: bench/deltas/run (which installs what this needs).
 //   run.mjs [--markdown] [PAIR…]      only the pairs whose names contain one of these
-// Pairs: Silero VAD 5 to 6, as published, and updates of the reference models that make_pairs.py made in build/deltas.
+// Pairs: Silero VAD 5 to 6, as published, and updates that make_pairs.py made in build/deltas.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -37,6 +37,7 @@ const quantized = (name, scheme) =>
 function pairs() {
   const list = [['silero-vad 5 to 6, f32', () => [imported('silero_vad_v5', path.join(vad, 'silero_vad_v5.onnx')),
     imported('silero_vad_v6', path.join(vad, 'silero_vad_v6.onnx'))], { best: 0.93 }]];
+  list.push(['expression frozen but the classifier, f32', () => [imported('expression'), imported('expression-head')], { file: 0.002 }]);
   for (const kind of ['mobile', 'residual']) {
     list.push(
       [`${kind} retrained, f32`, () => [imported(kind), imported(`${kind}-retrained`)], { best: 0.93 }],

@@ -75,7 +75,8 @@ class DeltaCommand final : public Command {
              {"unchanged", report.unchanged},
              {"sparse", report.sparse},
              {"changed", report.changed},
-             {"fresh", report.fresh}}}});
+             {"fresh", report.fresh},
+             {"delta_bytes", report.tensor_bytes}}}});
       return {};
     }
     console.Print(Format(
@@ -83,6 +84,9 @@ class DeltaCommand final : public Command {
         Percent(report.delta_bytes, report.result_bytes), FormatBytes(report.result_bytes).c_str()));
     console.Print(Format("tensors: %u; unchanged %u, sparsely changed %u, changed %u, new %u\n",
                          report.tensors, report.unchanged, report.sparse, report.changed, report.fresh));
+    console.Print(Format("what tells these: %llu bytes; everything else: %llu\n",
+                         static_cast<unsigned long long>(report.tensor_bytes),
+                         static_cast<unsigned long long>(report.delta_bytes - report.tensor_bytes)));
     return {};
   }
 

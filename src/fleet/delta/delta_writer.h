@@ -23,6 +23,8 @@ class DeltaWriter {
   // Codes a piece, whose result stands where that of the piece before ended.
   void Add(const Piece& piece);
 
+  // How many bytes the blocks have so far.
+  uint64_t coded_bytes() const { return body_.size() + coder_.size(); }
   // The blocks, once all pieces are there.
   std::vector<uint8_t> TakeBody();
 

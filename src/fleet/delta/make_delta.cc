@@ -221,17 +221,19 @@ class Maker {
       case Instruction::kBytes: ++report_->changed; break;
       default: ++report_->fresh;
     }
+    const auto add = [this](std::span<const Piece> pieces) {
+      const uint64_t before = writer_.coded_bytes();
+      for (const Piece& part : pieces) writer_.Add(part);
+      report_->tensor_bytes += writer_.coded_bytes() - before;
+    };
     // What is new here may stand elsewhere in the base.
     if (from == nullptr) {
       const auto pieces = MatchedPieces(MatcherOfAll(), {at, bytes});
       if (pieces.size() > 1 || HasBase(pieces[0].instruction)) {
-        if (writer_.Cost(pieces, at) < writer_.Cost({best, 1}, at)) {
-          for (const Piece& part : pieces) writer_.Add(part);
-          return;
-        }
+        if (writer_.Cost(pieces, at) < writer_.Cost({best, 1}, at)) return add(pieces);
       }
     }
-    writer_.Add(*best);
+    add({best, 1});
   }
 
   double Trial(const Piece& piece, uint64_t at, uint64_t bytes, uint32_t element) const {

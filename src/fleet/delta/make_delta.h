@@ -27,6 +27,9 @@ struct DeltaReport {
   uint32_t sparse = 0;
   uint32_t changed = 0;  // told as differences
   uint32_t fresh = 0;    // told on their own
+  // Of the delta, what tells those that changed or are new. (Small tensors of a compact Model file are in its
+  // index, and not among these.)
+  uint64_t tensor_bytes = 0;
 };
 
 // Writes the delta at once or not at all, after applying it as a device does. Any two files will do; between
