@@ -207,7 +207,8 @@ class FleetCommand final : public Command {
       table.Add({Shown(device, "device"), Shown(device, "channel"), dark ? "dark" : Shown(device, "health"),
                  runs.empty() ? "-" : runs, Shown(device, "last_seen")});
     }
-    console.Print(table.ToString() + Format("%zu devices\n", devices.size()));
+    console.Print(table.ToString() +
+                  Format("%zu device%s\n", devices.size(), devices.size() == 1 ? "" : "s"));
     return {};
   }
 
