@@ -18,6 +18,7 @@
 #include "kernels/qconv16/qconv16.h"
 #include "kernels/qdepthwise/qdepthwise.h"
 #include "kernels/qdepthwise16/qdepthwise16.h"
+#include "kernels/qrecurrent/qlstm.h"
 #include "kernels/quantized/binary.h"
 #include "kernels/quantized/pool.h"
 #include "kernels/quantized/prelu.h"
@@ -407,6 +408,8 @@ TEST(HostileParams, Recurrent) {
     ASSERT_TRUE(lstm::Choose(isa, l, &choice).ok());
     const uint64_t unit = static_cast<uint64_t>(recurrent::PackedSize(1, 20)) * 4;
     EXPECT_GT(RunDamaged(choice, l, {800, 160, 160, 3200, 160, 160, 4 * unit}), 1);
+    ASSERT_TRUE(qlstm::Choose(isa, l, &choice).ok());
+    EXPECT_GT(RunDamaged(choice, l, {800, 160, 160, 3200, 160, 160, 2 * 10 * 4 * 16 * 2, 2 * 4 * 16 * 4}), 1);
     const gru::Params g{5, 2, 20, 0, 1, 40, 20, 120, 60};
     ASSERT_TRUE(gru::Choose(isa, g, &choice).ok());
     EXPECT_GT(RunDamaged(choice, g, {800, 160, 2400, 160, 2 * unit, unit, 80}), 1);

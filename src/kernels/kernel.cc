@@ -21,6 +21,7 @@
 #include "kernels/qconv16/qconv16.h"
 #include "kernels/qdepthwise/qdepthwise.h"
 #include "kernels/qdepthwise16/qdepthwise16.h"
+#include "kernels/qrecurrent/qlstm.h"
 #include "kernels/quantized/binary.h"
 #include "kernels/quantized/pool.h"
 #include "kernels/quantized/prelu.h"
@@ -77,6 +78,7 @@ constexpr Family kFamilies[] = {
     {qconv16::AppendRows},
     {qdepthwise::AppendRows},
     {qdepthwise16::AppendRows},
+    {qlstm::AppendRows, 3},
     {quantize::AppendRows},
     {quantized_binary::AppendRows},
     {qwinograd::AppendRows},

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <numeric>
 
+#include "kernels/qrecurrent/qlstm.h"
 #include "kernels/weight_gemm/weight_gemm.h"
+#include "ops/elements_common.h"
 #include "passes/match.h"
 
 namespace whet {
@@ -98,12 +100,52 @@ std::optional<StoredWeights> StoredWeightsOf(const Node& node) {
   return stored;
 }
 
+bool IsPlainRecurrent(const Node& node) {
+  const Value* bias = node.input(3);
+  if (bias != nullptr && !bias->IsConstant()) return false;
+  if (node.input(4) != nullptr || node.input(7) != nullptr) return false;
+  const Attributes& attributes = node.attributes;
+  return !attributes.Has("activations") && attributes.Float("clip") == 0 &&
+         attributes.Int("input_forget") == 0 && attributes.Int("layout") == 0;
+}
+
+const Node* StoredRecurrentOf(const Node& node) {
+  if (!node.Is("LSTM") || !IsPlainRecurrent(node)) return nullptr;
+  const Value *x = node.input(0), *w = node.input(1), *r = node.input(2);
+  // The input's weights become floats: they are constant, or will be.
+  if (!w->IsConstant() && ProducerIs(w, "DequantizeLinear") == nullptr) return nullptr;
+  if (x->type.dtype != DType::kF32 || !x->type.IsStatic() || x->type.ToShape().elements() == 0)
+    return nullptr;
+  const Node* dequantize = ProducerIs(r, "DequantizeLinear");
+  if (dequantize == nullptr || dequantize->attributes.Int("block_size") != 0 || !r->type.IsStatic() ||
+      r->type.rank() != 3)
+    return nullptr;
+  for (const Value* input : dequantize->inputs()) {
+    if (input != nullptr && !input->IsConstant()) return nullptr;
+  }
+  const Value *integers = dequantize->input(0), *scale = dequantize->input(1), *zero = dequantize->input(2);
+  if (integers->type.dtype != DType::kI8 || scale->type.dtype != DType::kF32) return nullptr;
+  if (zero != nullptr) {
+    for (int64_t steps : ops::IntsOf(zero->constant()->view())) {
+      if (steps != 0) return nullptr;
+    }
+  }
+  const int axis = ops::NormalizeAxis(dequantize->attributes.Int("axis", 1), 3);
+  if (scale->type.ToShape().elements() != 1 && axis != 1) return nullptr;
+  // With fewer units the weights are in the cache as floats, too, and multiplying these takes less.
+  constexpr int64_t kFewUnits = 128;
+  const int64_t hidden = r->type.ToShape()[2];
+  return hidden >= kFewUnits && hidden <= kernels::qlstm::kLargestHidden ? dequantize : nullptr;
+}
+
 bool StaysStored(const Node& dequantize) {
   const Value* real = dequantize.output();
   if (!dequantize.Is("DequantizeLinear") || real->uses().empty() || real->graph()->IsOutput(real))
     return false;
   return std::ranges::all_of(real->uses(), [&](const Use& use) {
-    return use.input == 1 && use.node->graph() == real->graph() && StoredWeightsOf(*use.node).has_value();
+    if (use.node->graph() != real->graph()) return false;
+    return use.input == 2 ? StoredRecurrentOf(*use.node) == &dequantize
+                          : use.input == 1 && StoredWeightsOf(*use.node).has_value();
   });
 }
 

@@ -39,6 +39,15 @@ struct StoredWeights {
 // by block of successive k, or one for all. Nothing if kernels do not take them so.
 std::optional<StoredWeights> StoredWeightsOf(const Node& node);
 
+// Of an LSTM whose recurrent weights, i8 without zero points and with a scale a row (or one for all), a
+// kernel multiplies as integers: the DequantizeLinear that makes them floats for others. Null if floats are
+// faster, or the layer is of a kind that the kernel does not have.
+const Node* StoredRecurrentOf(const Node& node);
+
+// Of an LSTM or GRU: the kinds that kernels have. Default activations, no clipping, peepholes or coupled
+// gates, sequences of full length, batches second, and biases that are constant.
+bool IsPlainRecurrent(const Node& node);
+
 // Whether all readers of a DequantizeLinear take its integers so; it then has nothing to do.
 bool StaysStored(const Node& dequantize);
 

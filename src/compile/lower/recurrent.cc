@@ -1,6 +1,8 @@
 #include "compile/lower/lower.h"
+#include "compile/lower/stored_weights.h"
 #include "ir/op_def.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/qrecurrent/qlstm.h"
 #include "kernels/recurrent/gru.h"
 #include "kernels/recurrent/lstm.h"
 #include "kernels/recurrent/pack.h"
@@ -15,22 +17,38 @@ struct Layer {
 
 const float* DataOf(const Value* value) { return value->constant()->view().as<float>(); }
 
-// The plain form: f32, constant weights, default activations, all sequences of full length.
+// The plain form: f32, constant weights, or recurrent ones that are stored as integers.
 bool ReadLayer(const Node& node, int64_t gates, Layer* layer) {
   const Value* x = node.input(0);
-  if (x->type.dtype != DType::kF32 || !node.input(1)->IsConstant() || !node.input(2)->IsConstant())
-    return false;
-  if (node.input(3) != nullptr && !node.input(3)->IsConstant()) return false;
-  if (node.input(4) != nullptr || node.input(7) != nullptr) return false;
-  const Attributes& attributes = node.attributes;
-  if (attributes.Has("activations") || attributes.Float("clip") != 0 || attributes.Int("input_forget") != 0 ||
-      attributes.Int("layout") != 0) {
-    return false;
-  }
+  if (x->type.dtype != DType::kF32 || !node.input(1)->IsConstant() || !IsPlainRecurrent(node)) return false;
+  if (!node.input(2)->IsConstant() && StoredRecurrentOf(node) == nullptr) return false;
   const Shape shape = x->type.ToShape();
   const Shape r = node.input(2)->type.ToShape();
-  *layer = {shape[0], shape[1], shape[2], r[2], gates, r[0], attributes.String("direction") == "reverse"};
+  *layer = {
+      shape[0], shape[1], shape[2], r[2], gates, r[0], node.attributes.String("direction") == "reverse"};
   return shape.elements() > 0 && layer->hidden > 0;
+}
+
+// The values that change from run to run, as dense tensors; kNoTensor where there is none.
+struct Sequence {
+  TensorId x, first_state, first_cell;
+  TensorId y, last_state, last_cell;
+};
+Sequence DenseSequence(const Node& node, Lowering& lowering) {
+  const auto in = [&](size_t i) {
+    return node.input(i) != nullptr ? lowering.DenseInput(node.input(i)) : kNoTensor;
+  };
+  const auto out = [&](size_t i) {
+    return node.output(i) != nullptr ? lowering.DenseOutput(node.output(i)) : kNoTensor;
+  };
+  return {in(0), in(5), in(6), out(0), out(1), out(2)};
+}
+Status FinishSequence(const Node& node, const Sequence& sequence, Lowering& lowering) {
+  const TensorId written[] = {sequence.y, sequence.last_state, sequence.last_cell};
+  for (size_t i = 0; i < 3; ++i) {
+    if (written[i] != kNoTensor) WHET_RETURN_IF_ERROR(lowering.FinishOutput(node.output(i), written[i]));
+  }
+  return {};
 }
 
 // What does not depend on the state, for all steps at once: gates = X W^T + bias. Null bias: none.
@@ -65,40 +83,53 @@ TensorId PackRecurrent(Lowering& lowering, const float* r, int64_t gates, int64_
 }
 
 // Direction d's part of a state or sequence [.., directions, batch, hidden].
-TensorId PartOf(Lowering& lowering, const Value* value, const Layer& layer, int64_t direction,
-                bool sequence) {
-  if (value == nullptr) return kNoTensor;
-  const TensorId whole = lowering.TensorOf(value);
+TensorId PartOf(Lowering& lowering, TensorId whole, const Layer& layer, int64_t direction, bool sequence) {
+  if (whole == kNoTensor) return kNoTensor;
   const auto offset = static_cast<uint64_t>(direction * layer.batch * layer.hidden) * sizeof(float);
-  const Shape shape = sequence ? Shape{layer.steps, layer.directions, layer.batch, layer.hidden}
-                               : Shape{layer.batch, layer.hidden};
-  const TensorDraft& tensor = lowering.tensor(whole);
+  const uint64_t from = lowering.tensor(whole).offset + offset;
   if (sequence && direction > 0) {
     // Rows of the other direction lie between; the last step's part is shorter than a whole step.
-    return lowering.Piece(whole,
-                          Shape{(layer.steps * layer.directions - direction) * layer.batch, layer.hidden},
-                          tensor.offset + offset);
+    return lowering.Piece(
+        whole, Shape{(layer.steps * layer.directions - direction) * layer.batch, layer.hidden}, from);
   }
-  return lowering.Piece(whole, shape, tensor.offset + offset);
+  return lowering.Piece(whole,
+                        sequence ? Shape{layer.steps, layer.directions, layer.batch, layer.hidden}
+                                 : Shape{layer.batch, layer.hidden},
+                        from);
 }
 
-bool AllDense(const Node& node, Lowering& lowering) {
-  for (const Value* value : node.inputs()) {
-    if (value != nullptr && !lowering.tensor(lowering.TensorOf(value)).dense()) return false;
-  }
-  for (const Value* value : node.outputs()) {
-    if (value != nullptr && !lowering.tensor(lowering.TensorOf(value)).dense()) return false;
-  }
-  return true;
+// The LSTM's recurrent part by integer weights, given the operands 0 to 5.
+Status AddStoredLstm(const Node& node, const Node& dequantize, const kernels::lstm::Params& params,
+                     int64_t direction, std::vector<TensorId> operands, Lowering& lowering) {
+  namespace kernel = kernels::qlstm;
+  const int64_t rows = 4 * params.hidden;
+  kernels::Choice choice{};
+  WHET_RETURN_IF_ERROR(kernel::Choose(lowering.isa(), params, &choice));
+  const TensorView& given = dequantize.input(1)->constant()->view();
+  std::vector<float> scales;
+  for (int64_t row = 0; row < rows; ++row)
+    scales.push_back(given.as<float>()[given.elements() == 1 ? 0 : row]);
+  const auto* weights =
+      dequantize.input(0)->constant()->view().as<int8_t>() + direction * rows * params.hidden;
+  operands.push_back(lowering.WeightsOf<int8_t>(DType::kI8, kernel::Pack(weights, params.hidden)));
+  operands.push_back(
+      lowering.WeightsOf<float>(DType::kF32, kernel::PackScales(scales.data(), params.hidden)));
+  lowering.AddKernel(node, choice, params, std::move(operands),
+                     params.steps * params.batch * rows * params.hidden);
+  return {};
 }
 
 }  // namespace
 
 Result<bool> LowerLstm(const Node& node, Lowering& lowering) {
   Layer layer;
-  if (!ReadLayer(node, 4, &layer) || !AllDense(node, lowering)) return false;
+  const Node* const stored = StoredRecurrentOf(node);
+  if (!ReadLayer(node, 4, &layer)) {
+    if (stored != nullptr) return StoredWeightsNotRead(node);
+    return false;
+  }
   const int64_t rows = layer.gates * layer.hidden;
-  const TensorId x = lowering.TensorOf(node.input(0));
+  const Sequence sequence = DenseSequence(node, lowering);
   for (int64_t d = 0; d < layer.directions; ++d) {
     std::vector<float> bias;
     if (node.input(3) != nullptr) {
@@ -106,10 +137,8 @@ Result<bool> LowerLstm(const Node& node, Lowering& lowering) {
       for (int64_t i = 0; i < rows; ++i) bias.push_back(b[i] + b[rows + i]);
     }
     const TensorId gates = lowering.Temporary(DType::kF32, Shape{layer.steps, layer.batch, rows});
-    if (!AddGates(node, lowering, layer, d, bias, x, gates))
+    if (!AddGates(node, lowering, layer, d, bias, sequence.x, gates))
       return Error(Code::kInternal, "no kernel for the gates");
-    const TensorId r =
-        PackRecurrent(lowering, DataOf(node.input(2)) + d * rows * layer.hidden, 4, layer.hidden);
     kernels::lstm::Params params{};
     params.steps = layer.steps;
     params.batch = layer.batch;
@@ -119,26 +148,34 @@ Result<bool> LowerLstm(const Node& node, Lowering& lowering) {
     params.out_batch_stride = layer.hidden;
     params.gates_step_stride = layer.batch * rows;
     params.gates_batch_stride = rows;
+    std::vector<TensorId> operands = {PartOf(lowering, sequence.y, layer, d, true),
+                                      PartOf(lowering, sequence.last_state, layer, d, false),
+                                      PartOf(lowering, sequence.last_cell, layer, d, false),
+                                      gates,
+                                      PartOf(lowering, sequence.first_state, layer, d, false),
+                                      PartOf(lowering, sequence.first_cell, layer, d, false)};
+    if (stored != nullptr) {
+      WHET_RETURN_IF_ERROR(AddStoredLstm(node, *stored, params, d, std::move(operands), lowering));
+      continue;
+    }
     kernels::Choice choice{};
     WHET_RETURN_IF_ERROR(kernels::lstm::Choose(lowering.isa(), params, &choice));
-    lowering.AddKernel(
-        node, choice, params,
-        {PartOf(lowering, node.output(0), layer, d, true), PartOf(lowering, node.output(1), layer, d, false),
-         PartOf(lowering, node.output(2), layer, d, false), gates,
-         PartOf(lowering, node.input(5), layer, d, false), PartOf(lowering, node.input(6), layer, d, false),
-         r},
-        layer.steps * layer.batch * rows * layer.hidden);
+    operands.push_back(
+        PackRecurrent(lowering, DataOf(node.input(2)) + d * rows * layer.hidden, 4, layer.hidden));
+    lowering.AddKernel(node, choice, params, std::move(operands),
+                       layer.steps * layer.batch * rows * layer.hidden);
   }
+  WHET_RETURN_IF_ERROR(FinishSequence(node, sequence, lowering));
   return true;
 }
 
 Result<bool> LowerGru(const Node& node, Lowering& lowering) {
   Layer layer;
-  if (!ReadLayer(node, 3, &layer) || !AllDense(node, lowering)) return false;
+  if (!ReadLayer(node, 3, &layer)) return false;
   const int64_t h = layer.hidden;
   const int64_t rows = 3 * h;
   const bool linear = node.attributes.Int("linear_before_reset") != 0;
-  const TensorId x = lowering.TensorOf(node.input(0));
+  const Sequence sequence = DenseSequence(node, lowering);
   for (int64_t d = 0; d < layer.directions; ++d) {
     std::vector<float> bias;
     TensorId hidden_bias = kNoTensor;
@@ -149,7 +186,7 @@ Result<bool> LowerGru(const Node& node, Lowering& lowering) {
         hidden_bias = lowering.WeightsOf(DType::kF32, std::span(b + rows + 2 * h, static_cast<size_t>(h)));
     }
     const TensorId gates = lowering.Temporary(DType::kF32, Shape{layer.steps, layer.batch, rows});
-    if (!AddGates(node, lowering, layer, d, bias, x, gates))
+    if (!AddGates(node, lowering, layer, d, bias, sequence.x, gates))
       return Error(Code::kInternal, "no kernel for the gates");
     const float* r = DataOf(node.input(2)) + d * rows * h;
     const TensorId gate_weights = PackRecurrent(lowering, r, 2, h);
@@ -168,10 +205,12 @@ Result<bool> LowerGru(const Node& node, Lowering& lowering) {
     WHET_RETURN_IF_ERROR(kernels::gru::Choose(lowering.isa(), params, &choice));
     lowering.AddKernel(
         node, choice, params,
-        {PartOf(lowering, node.output(0), layer, d, true), PartOf(lowering, node.output(1), layer, d, false),
-         gates, PartOf(lowering, node.input(5), layer, d, false), gate_weights, hidden_weights, hidden_bias},
+        {PartOf(lowering, sequence.y, layer, d, true), PartOf(lowering, sequence.last_state, layer, d, false),
+         gates, PartOf(lowering, sequence.first_state, layer, d, false), gate_weights, hidden_weights,
+         hidden_bias},
         layer.steps * layer.batch * rows * h);
   }
+  WHET_RETURN_IF_ERROR(FinishSequence(node, sequence, lowering));
   return true;
 }
 
