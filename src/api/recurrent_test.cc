@@ -112,7 +112,7 @@ TEST_F(StoredLstmTest, AStateThatIsPartOfSomethingIsWrittenThere) {
 }
 
 TEST_F(StoredLstmTest, FewUnitsAndOtherScalesComputeWithFloats) {
-  for (Value* y : Lstm(40, 64, 1)) graph.AddOutput(y);
+  for (Value* y : Lstm(40, 63, 1)) graph.AddOutput(y);
   for (Value* y : Lstm(40, 130, 1, 2)) graph.AddOutput(y);
   const auto kernels = Run();
   EXPECT_THAT(kernels, Not(Contains(HasSubstr("qlstm"))));

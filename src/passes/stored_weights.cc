@@ -133,7 +133,7 @@ const Node* StoredRecurrentOf(const Node& node) {
   const int axis = ops::NormalizeAxis(dequantize->attributes.Int("axis", 1), 3);
   if (scale->type.ToShape().elements() != 1 && axis != 1) return nullptr;
   // With fewer units the weights are in the cache as floats, too, and multiplying these takes less.
-  constexpr int64_t kFewUnits = 128;
+  constexpr int64_t kFewUnits = 64;
   const int64_t hidden = r->type.ToShape()[2];
   return hidden >= kFewUnits && hidden <= kernels::qlstm::kLargestHidden ? dequantize : nullptr;
 }

@@ -21,6 +21,19 @@ bool MatchesNode(std::string_view pattern, const Node& node) {
          });
 }
 
+// Of recurrent layers only the weights are quantized, by rows: 4 bits would be too few for what is fed back
+// again and again.
+Scheme RecurrentScheme(Scheme scheme) {
+  switch (scheme) {
+    case Scheme::kInt8:
+    case Scheme::kInt16:
+    case Scheme::kDynamic:
+    case Scheme::kWeight8:
+    case Scheme::kWeight4: return Scheme::kWeight8;
+    default: return Scheme::kFloat;
+  }
+}
+
 class Assigner {
  public:
   Assigner(const Graph& graph, const SchemeOptions& options, const Calibration* calibration)
@@ -63,6 +76,10 @@ class Assigner {
       if (assigned.rule == Rule::kNone) {
         assigned.scheme = Scheme::kFloat;
         assigned.why_float = "it has no quantized form";
+      }
+      if (assigned.rule == Rule::kRecurrent) {
+        assigned.scheme = RecurrentScheme(assigned.scheme);
+        continue;
       }
       // The other schemes are about weights.
       if (!IsStatic(assigned.scheme) && assigned.rule != Rule::kWeighted) assigned.scheme = Scheme::kFloat;
@@ -416,7 +433,7 @@ std::vector<std::string> WatchedValues(const Graph& graph) {
   };
   for (const auto& node : graph.nodes()) {
     const Rule rule = RuleOf(*node, Convention::kOnnx);
-    if (rule == Rule::kNone) continue;
+    if (rule == Rule::kNone || rule == Rule::kRecurrent) continue;
     const uint32_t activations = ActivationInputs(*node, rule, Convention::kOnnx);
     for (size_t i = 0; i < node->inputs().size(); ++i) {
       if (i < 32 && (activations >> i & 1u) != 0) watch(node->input(i));

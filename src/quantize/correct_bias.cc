@@ -97,7 +97,8 @@ class Corrector {
 
   Result<std::map<std::string, std::vector<float>>> Run() {
     for (const QuantizedLayer& layer : quantized_.layers) {
-      if (layer.weighted && layer.scheme != Scheme::kFloat) layers_.push_back(&layer);
+      if (layer.weighted && layer.scheme != Scheme::kFloat && !IsRecurrent(layer.op))
+        layers_.push_back(&layer);
     }
     if (layers_.empty()) return std::map<std::string, std::vector<float>>();
     WHET_RETURN_IF_ERROR(CanCorrectBiases(prepared_));

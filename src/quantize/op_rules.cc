@@ -28,6 +28,7 @@ constexpr OpRule kRules[] = {
     {"Elu", Rule::kComputes, Rule::kComputes, 1},
     {"Expand", Rule::kSameScale, Rule::kSameScale, 1},
     {"Flatten", Rule::kSameScale, Rule::kSameScale, 1},
+    {"GRU", Rule::kRecurrent, Rule::kNone, 0},
     {"Gather", Rule::kSameScale, Rule::kSameScale, 1},
     {"Gelu", Rule::kComputes, Rule::kComputes, 1},
     {"GlobalAveragePool", Rule::kComputes, Rule::kComputes, 1},
@@ -35,6 +36,7 @@ constexpr OpRule kRules[] = {
     {"HardSigmoid", Rule::kComputes, Rule::kComputes, 1},
     {"HardSwish", Rule::kComputes, Rule::kComputes, 1},
     {"Identity", Rule::kSameScale, Rule::kSameScale, 1},
+    {"LSTM", Rule::kRecurrent, Rule::kNone, 0},
     {"LeakyRelu", Rule::kComputes, Rule::kComputes, 1},
     {"MatMul", Rule::kWeighted, Rule::kWeighted, 1},
     {"MaxPool", Rule::kSameScale, Rule::kSameScale, 1},
@@ -85,6 +87,12 @@ Rule RuleOf(const Node& node, Convention convention) {
       return bias_fits && !node.input(0)->IsConstant() ? Rule::kWeighted : Rule::kNone;
     return node.Is("MatMul") && node.input(2) == nullptr ? Rule::kComputes : Rule::kNone;
   }
+  if (rule == Rule::kRecurrent) {
+    for (size_t i : {1u, 2u}) {
+      if (!IsF32(node.input(i)) || !node.input(i)->IsConstant()) return Rule::kNone;
+    }
+    return node.output() != nullptr ? rule : Rule::kNone;
+  }
   if (node.Is("Clip")) {
     for (size_t i : {1u, 2u}) {
       if (node.input(i) != nullptr && !ScalarOf(node.input(i))) return Rule::kNone;
@@ -99,7 +107,7 @@ Rule RuleOf(const Node& node, Convention convention) {
 }
 
 uint32_t ActivationInputs(const Node& node, Rule rule, Convention convention) {
-  if (rule == Rule::kNone) return 0;
+  if (rule == Rule::kNone || rule == Rule::kRecurrent) return 0;
   if (node.Is("MatMul") && rule == Rule::kComputes) return 3;
   uint32_t mask = Find(node)->activations;
   if (node.Is("PRelu") && convention == Convention::kTflite) mask |= 2;
@@ -129,6 +137,8 @@ WeightAxes AxesOf(const Node& node) {
   const int channel = transposed ? rank - 2 : rank - 1;
   return {rank == 2 ? channel : -1, transposed ? rank - 1 : rank - 2};
 }
+
+bool IsRecurrent(std::string_view op) { return op == "LSTM" || op == "GRU"; }
 
 bool IsDepthwise(const Node& node) {
   if (!node.Is("Conv") && !node.Is("ConvTranspose")) return false;

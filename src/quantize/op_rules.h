@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <string_view>
 
 #include "ir/graph.h"
 #include "quantize/parameters.h"
@@ -12,6 +13,7 @@ namespace whet::quantize {
 enum class Rule {
   kNone,       // stays in float
   kWeighted,   // a convolution or a product with constant weights (input 1) and perhaps a bias (input 2)
+  kRecurrent,  // an LSTM or GRU with constant weights (inputs 1 and 2), which alone are quantized
   kComputes,   // activations in, activations out, each with parameters of its own
   kSameScale,  // gives out what it is given: all activations share the parameters
   kClamps,     // Relu or Clip: becomes part of what it follows; by itself as kComputes
@@ -32,6 +34,7 @@ struct WeightAxes {
   int input = -1;
 };
 WeightAxes AxesOf(const Node& node);
+bool IsRecurrent(std::string_view op);
 // Each output channel has weights of its own input channel only.
 bool IsDepthwise(const Node& node);
 

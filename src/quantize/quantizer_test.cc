@@ -118,6 +118,32 @@ TEST_F(QuantizerTest, EverySchemeStaysWithinItsError) {
   }
 }
 
+class RecurrentQuantizerTest : public QuantizerTest, public ::testing::WithParamInterface<const char*> {};
+
+TEST_P(RecurrentQuantizerTest, TheWeightsAreIntegers) {
+  const std::string_view op = GetParam();
+  const int64_t gates = op == "LSTM" ? 4 : 3;
+  b.SetNodeName("layer");
+  const std::vector<Value*> inputs = {Input({6, 1, 20}), Weights({1, gates * 12, 20}),
+                                      Weights({1, gates * 12, 12}), Weights({1, gates * 24})};
+  graph.AddOutput(b.EmitNode(op, inputs, 1, {{"hidden_size", int64_t{12}}})[0]);
+  for (Scheme scheme : {Scheme::kInt8, Scheme::kInt16, Scheme::kDynamic, Scheme::kWeight8, Scheme::kWeight4,
+                        Scheme::kF16, Scheme::kFloat}) {
+    SCOPED_TRACE(NameOf(scheme));
+    auto quantized = Build(WithScheme(scheme));
+    ASSERT_TRUE(quantized.ok()) << quantized.status().ToString();
+    const bool whole = scheme == Scheme::kF16 || scheme == Scheme::kFloat;
+    const QuantizedLayer& layer = quantized->layers[0];
+    EXPECT_EQ(layer.scheme, whole ? Scheme::kFloat : Scheme::kWeight8);
+    EXPECT_GT(OutputSqnr(*quantized), whole ? 100 : 35);
+    const Node* node = Find(*quantized->graph, op);
+    ASSERT_NE(node, nullptr);
+    for (size_t i : {1u, 2u}) EXPECT_EQ(node->input(i)->IsConstant(), whole);
+    EXPECT_LE(layer.bytes, whole ? layer.float_bytes : layer.float_bytes / 2);
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Layers, RecurrentQuantizerTest, ::testing::Values("LSTM", "GRU"));
+
 TEST_F(QuantizerTest, BothConventionsAndBothActivationTypes) {
   SmallNet();
   for (Convention convention : {Convention::kOnnx, Convention::kTflite}) {

@@ -91,7 +91,7 @@ class Rewriter {
     if (node.output() != nullptr) layer.output = node.output()->name();
     layer.scheme = assigned.scheme;
     layer.why_float = assigned.why_float;
-    layer.weighted = assigned.rule == Rule::kWeighted;
+    layer.weighted = assigned.rule == Rule::kWeighted || assigned.rule == Rule::kRecurrent;
     if (!layer.weighted) return;
     layer.float_bytes = node.input(1)->constant()->bytes();
     if (node.input(2) != nullptr) layer.float_bytes += node.input(2)->constant()->bytes();
@@ -160,20 +160,41 @@ class Rewriter {
     }
     if (assigned.rule == Rule::kWeighted)
       return RewriteWeighted(original, node, assigned, &result_.layers[i]);
+    if (assigned.rule == Rule::kRecurrent) return RewriteRecurrent(original, node, &result_.layers[i]);
+    return {};
+  }
+
+  static Status CheckFinite(const Node& node, const Value* constant) {
+    const TensorView& weights = constant->constant()->view();
+    for (int64_t i = 0; i < weights.elements(); ++i) {
+      if (std::isfinite(weights.as<float>()[i])) continue;
+      return Error(Code::kInvalidArgument, "weight %lld of '%s' is not a finite number",
+                   static_cast<long long>(i), constant->name().c_str())
+          .At("node '" + node.name() + "' (" + std::string(node.op_name()) + ")");
+    }
+    return {};
+  }
+
+  // The weights of both products, [direction][gate and unit][input].
+  Status RewriteRecurrent(const Node& original, Node& node, QuantizedLayer* layer) {
+    constexpr int kRows = 1;
+    layer->bytes = 0;
+    for (size_t i : {1u, 2u}) {
+      const Value* weights = original.input(i);
+      WHET_RETURN_IF_ERROR(CheckFinite(node, weights));
+      const QuantizedTensor quantized = QuantizeByChannel(weights->constant()->view(), kRows, {});
+      layer->bytes += BytesOfTensor(quantized);
+      builder_.SetNodeName(node.name() + (i == 1 ? ":weights" : ":recurrent weights"));
+      node.SetInput(i, EmitDequantized(builder_, quantized, weights->name()));
+    }
     return {};
   }
 
   Status RewriteWeighted(const Node& original, Node& node, const NodeAssignment& assigned,
                          QuantizedLayer* layer) {
     const std::string output = original.output()->name();
-    const TensorView& weights = original.input(1)->constant()->view();
     const std::string weights_name = original.input(1)->name();
-    for (int64_t i = 0; i < weights.elements(); ++i) {
-      if (std::isfinite(weights.as<float>()[i])) continue;
-      return Error(Code::kInvalidArgument, "weight %lld of '%s' is not a finite number",
-                   static_cast<long long>(i), weights_name.c_str())
-          .At("node '" + node.name() + "' (" + std::string(node.op_name()) + ")");
-    }
+    WHET_RETURN_IF_ERROR(CheckFinite(node, original.input(1)));
     CountZeroChannels(original);
     builder_.SetInsertBefore(&node);
     if (assigned.scheme == Scheme::kDynamic) {
