@@ -6,7 +6,7 @@
 #include "cli/command.h"
 #include "cli/console.h"
 #include "fleet/json/nlohmann.h"
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 
 namespace whet::cli {
 namespace {
@@ -66,9 +66,9 @@ class OpsCommand final : public Command {
       for (const OpDef* op : AllOps()) {
         nlohmann::ordered_json entry = {{"name", op->name}, {"summary", op->summary}};
         auto onnx = nlohmann::ordered_json::array();
-        for (const OnnxSpelling& spelling : op->onnx) onnx.push_back(OnnxText(spelling));
+        for (const OnnxSpelling& spelling : SpellingsOf(*op).onnx) onnx.push_back(OnnxText(spelling));
         auto tflite = nlohmann::ordered_json::array();
-        for (const TfliteSpelling& spelling : op->tflite) tflite.push_back(spelling.builtin);
+        for (const TfliteSpelling& spelling : SpellingsOf(*op).tflite) tflite.push_back(spelling.builtin);
         entry["onnx"] = std::move(onnx);
         entry["tflite"] = std::move(tflite);
         list.push_back(std::move(entry));
@@ -78,9 +78,10 @@ class OpsCommand final : public Command {
     }
     Table table({"operator", "ONNX (opsets)", "TFLite", "meaning"});
     for (const OpDef* op : AllOps()) {
-      table.Add({std::string(op->name), Join(op->onnx, OnnxText),
-                 Join(op->tflite, [](const TfliteSpelling& s) { return std::string(s.builtin); }),
-                 std::string(op->summary) + (InGraph(op) ? "" : " *")});
+      table.Add(
+          {std::string(op->name), Join(SpellingsOf(*op).onnx, OnnxText),
+           Join(SpellingsOf(*op).tflite, [](const TfliteSpelling& s) { return std::string(s.builtin); }),
+           std::string(op->summary) + (InGraph(op) ? "" : " *")});
     }
     if (!markdown_) {
       console.Print(table.ToString() + Format("%zu operators\n", AllOps().size()));

@@ -14,32 +14,11 @@ namespace whet {
 
 class InferContext;
 class GraphEvaluator;
-struct ForeignNode;
-class GraphBuilder;
 
 struct AttributeDef {
   std::string_view name;
   AttributeKind kind;
   bool required = false;
-};
-
-// Another format's operator that becomes this one, in the versions [since, until].
-struct OnnxSpelling {
-  std::string_view op_type;
-  int since = 1;
-  int until = 1 << 20;
-  std::string_view domain = "";  // "" is ai.onnx
-  // Builds the equivalent in our Graph, out of this and other operators. Null: same inputs, outputs and
-  // attributes.
-  Status (*import)(ForeignNode& node, GraphBuilder& builder) = nullptr;
-  // Inputs that these versions cannot do without; -1: as many as OpDef::min_inputs. The importer checks it,
-  // so an import function may use them unasked.
-  int min_inputs = -1;
-};
-struct TfliteSpelling {
-  std::string_view builtin;  // "CONV_2D"; a custom operator is "CUSTOM:Name"
-  Status (*import)(ForeignNode& node, GraphBuilder& builder) = nullptr;
-  int inputs = 1;  // so many are present when `import` is called; later ones may be missing
 };
 
 struct OpDef {
@@ -77,13 +56,6 @@ struct OpDef {
 
   // Multiply-accumulates with static types; null: counts none.
   int64_t (*macs)(const Node& node) = nullptr;
-
-  std::span<const OnnxSpelling> onnx = {};
-  std::span<const TfliteSpelling> tflite = {};
-
-  // Writes the node as ONNX nodes of opset 17 or later, through ForeignSink (ir/foreign.h). Null: one node of
-  // the first ONNX spelling that has no import function, with the same inputs, outputs and attributes.
-  Status (*to_onnx)(const Node& node, class OnnxSink& sink) = nullptr;
 };
 
 // Every operator, sorted by name. Defined by the table that the build generates from the files in src/ops.

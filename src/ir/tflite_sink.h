@@ -14,7 +14,6 @@
 namespace whet {
 
 class GraphBuilder;
-struct OpDef;
 
 // Where an operator's TfliteForm::write writes. Operands are tensors of the TFLite subgraph.
 //
@@ -80,8 +79,7 @@ enum class TfliteScales : uint8_t {
   kLogSoftmax,  // the output's is 16/256 with zero point 127
 };
 
-// How an operator is written; stands in its file in src/ops, as `tflite_form_NAME` beside `op_NAME`, and
-// apart from OpDef so that what only reads and runs models does not carry it.
+// How an operator is written.
 struct TfliteForm {
   // Rewrites the node, which TFLite cannot express as it is, as other operators of the Graph, whose results
   // go to `results`; leaves `results` empty where there is nothing to rewrite. Called until that is so.
@@ -95,8 +93,5 @@ struct TfliteForm {
   // The operator's options have fused_activation_function.
   bool activation = false;
 };
-
-// That of the operator; without one of its own, an empty form. Defined by the table that the build generates.
-const TfliteForm& TfliteFormOf(const OpDef& op);
 
 }  // namespace whet

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -29,6 +30,10 @@ const OpDef op_abs = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_abs;
+const OpSpellings spellings_abs = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/optimizer_common.h"
 
@@ -33,6 +34,10 @@ const OpDef op_adagrad = {
     .max_inputs = -1,
     .min_outputs = 1,
     .max_outputs = -1,
+};
+
+extern const OpSpellings spellings_adagrad;
+const OpSpellings spellings_adagrad = {
     .onnx = kOnnx,
 };
 

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_write_common.h"
@@ -33,11 +34,13 @@ const OpDef op_add = {
     .max_inputs = 2,
     .infer = InferBroadcast,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_add;
-const TfliteForm tflite_form_add = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true};
+extern const OpSpellings spellings_add;
+const OpSpellings spellings_add = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true},
+};
 
 }  // namespace whet::ops

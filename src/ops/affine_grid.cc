@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -85,6 +85,10 @@ const OpDef op_affine_grid = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kSize,
+};
+
+extern const OpSpellings spellings_affine_grid;
+const OpSpellings spellings_affine_grid = {
     .onnx = kOnnx,
 };
 

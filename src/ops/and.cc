@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -23,6 +24,10 @@ const OpDef op_and = {
     .max_inputs = 2,
     .infer = InferBroadcastToBool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_and;
+const OpSpellings spellings_and = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

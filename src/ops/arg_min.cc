@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/arg_common.h"
 #include "ops/tflite_common.h"
 #include "ops/tflite_write_common.h"
@@ -34,12 +35,13 @@ const OpDef op_arg_min = {
     .attributes = kArgAttributes,
     .infer = InferArg,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_arg_min;
-const TfliteForm tflite_form_arg_min = {
-    .expand = ExpandTfliteArg, .write = WriteTflite, .scales = TfliteScales::kAny};
+extern const OpSpellings spellings_arg_min;
+const OpSpellings spellings_arg_min = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandTfliteArg, .write = WriteTflite, .scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -21,6 +22,10 @@ const OpDef op_atanh = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_atanh;
+const OpSpellings spellings_atanh = {
     .onnx = kOnnx,
 };
 

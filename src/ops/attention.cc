@@ -2,6 +2,7 @@
 #include <limits>
 
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -284,6 +285,10 @@ const OpDef op_attention = {
     .infer = Infer,
     .reference = Reference,
     .macs = Macs,
+};
+
+extern const OpSpellings spellings_attention;
+const OpSpellings spellings_attention = {
     .onnx = kOnnx,
 };
 

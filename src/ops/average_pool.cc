@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/pool_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
@@ -119,13 +120,17 @@ const OpDef op_average_pool = {
     .attributes = kAttributes,
     .infer = InferPool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_average_pool;
+const OpSpellings spellings_average_pool = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kEqual,
+                  .activation = true},
 };
-
-extern const TfliteForm tflite_form_average_pool;
-const TfliteForm tflite_form_average_pool = {
-    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kEqual, .activation = true};
 
 }  // namespace whet::ops

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -134,11 +134,13 @@ const OpDef op_batch_normalization = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
-    .onnx = kOnnx,
-    .to_onnx = ExportOnnx,
 };
 
-extern const TfliteForm tflite_form_batch_normalization;
-const TfliteForm tflite_form_batch_normalization = {.expand = ExpandTflite};
+extern const OpSpellings spellings_batch_normalization;
+const OpSpellings spellings_batch_normalization = {
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/random_common.h"
 
@@ -27,6 +28,10 @@ const OpDef op_bernoulli = {
     .infer = InferRandomLike,
     .reference = Reference,
     .nondeterministic = true,
+};
+
+extern const OpSpellings spellings_bernoulli;
+const OpSpellings spellings_bernoulli = {
     .onnx = kOnnx,
 };
 

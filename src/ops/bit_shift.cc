@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -37,6 +38,10 @@ const OpDef op_bit_shift = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_bit_shift;
+const OpSpellings spellings_bit_shift = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -19,6 +20,10 @@ const OpDef op_bitwise_and = {
     .max_inputs = 2,
     .infer = InferBroadcastIntegers,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_bitwise_and;
+const OpSpellings spellings_bitwise_and = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -19,6 +20,10 @@ const OpDef op_bitwise_not = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_bitwise_not;
+const OpSpellings spellings_bitwise_not = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -20,6 +21,10 @@ const OpDef op_bitwise_xor = {
     .max_inputs = 2,
     .infer = InferBroadcastIntegers,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_bitwise_xor;
+const OpSpellings spellings_bitwise_xor = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/cast_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/string_common.h"
@@ -68,11 +68,13 @@ const OpDef op_cast = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_cast;
-const TfliteForm tflite_form_cast = {.write = WriteTflite};
+extern const OpSpellings spellings_cast;
+const OpSpellings spellings_cast = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 
 namespace whet::ops {
@@ -22,6 +23,10 @@ const OpDef op_cast_like = {
     .summary = "Converts to the element type of the second input",
     .min_inputs = 2,
     .max_inputs = 2,
+};
+
+extern const OpSpellings spellings_cast_like;
+const OpSpellings spellings_cast_like = {
     .onnx = kOnnx,
 };
 

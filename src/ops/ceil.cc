@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -22,6 +23,10 @@ const OpDef op_ceil = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_ceil;
+const OpSpellings spellings_ceil = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -37,10 +37,12 @@ const OpDef op_celu = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_celu;
-const TfliteForm tflite_form_celu = {.expand = ExpandTflite};
+extern const OpSpellings spellings_celu;
+const OpSpellings spellings_celu = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -69,6 +70,10 @@ const OpDef op_center_crop_pad = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 0b10,
+};
+
+extern const OpSpellings spellings_center_crop_pad;
+const OpSpellings spellings_center_crop_pad = {
     .onnx = kOnnx,
 };
 

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
@@ -118,12 +118,16 @@ const OpDef op_clip = {
     .max_inputs = 3,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_clip;
-const TfliteForm tflite_form_clip = {
-    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kAny, .unquantized_inputs = 0b110};
+extern const OpSpellings spellings_clip;
+const OpSpellings spellings_clip = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kAny,
+                  .unquantized_inputs = 0b110},
+};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -129,6 +130,10 @@ const OpDef op_col2im = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 0b110,
+};
+
+extern const OpSpellings spellings_col2im;
+const OpSpellings spellings_col2im = {
     .onnx = kOnnx,
 };
 

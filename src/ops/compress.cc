@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -70,6 +71,10 @@ const OpDef op_compress = {
     .reference = Reference,
     .takes_strings = true,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_compress;
+const OpSpellings spellings_compress = {
     .onnx = kOnnx,
 };
 

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -111,11 +111,13 @@ const OpDef op_concat = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_concat;
-const TfliteForm tflite_form_concat = {.write = WriteTflite, .scales = TfliteScales::kMoved};
+extern const OpSpellings spellings_concat;
+const OpSpellings spellings_concat = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
+};
 
 }  // namespace whet::ops

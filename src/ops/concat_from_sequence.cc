@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 #include "ops/shape_common.h"
 #include "ops/subgraph_common.h"
@@ -74,6 +75,10 @@ const OpDef op_concat_from_sequence = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_concat_from_sequence;
+const OpSpellings spellings_concat_from_sequence = {
     .onnx = kOnnx,
     .to_onnx = ExportSame,
 };

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 
 namespace whet::ops {
 namespace {
@@ -23,6 +24,10 @@ const OpDef op_constant_of_shape = {
     .summary = "A tensor of the given shape, filled with one value",
     .min_inputs = 1,
     .max_inputs = 1,
+};
+
+extern const OpSpellings spellings_constant_of_shape;
+const OpSpellings spellings_constant_of_shape = {
     .onnx = kOnnx,
 };
 

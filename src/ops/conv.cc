@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/activation_common.h"
 #include "ops/conv_import_common.h"
 #include "ops/conv_reference_common.h"
@@ -200,16 +201,18 @@ const OpDef op_conv = {
     .infer = Infer,
     .reference = Reference,
     .macs = Macs,
+};
+
+extern const OpSpellings spellings_conv;
+const OpSpellings spellings_conv = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kAny,
+                  .unquantized_inputs = 1u << kB,
+                  .activation = true},
 };
-
-extern const TfliteForm tflite_form_conv;
-const TfliteForm tflite_form_conv = {.expand = ExpandTflite,
-                                     .write = WriteTflite,
-                                     .scales = TfliteScales::kAny,
-                                     .unquantized_inputs = 1u << kB,
-                                     .activation = true};
 
 }  // namespace whet::ops

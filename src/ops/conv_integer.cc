@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/conv_import_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantize_common.h"
@@ -32,6 +33,10 @@ const OpDef op_conv_integer = {
     .min_inputs = 2,
     .max_inputs = 4,
     .attributes = kAttributes,
+};
+
+extern const OpSpellings spellings_conv_integer;
+const OpSpellings spellings_conv_integer = {
     .onnx = kOnnx,
 };
 

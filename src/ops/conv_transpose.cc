@@ -2,6 +2,7 @@
 #include <array>
 #include <cstring>
 
+#include "ir/spelling.h"
 #include "ops/activation_common.h"
 #include "ops/conv_import_common.h"
 #include "ops/spelling_common.h"
@@ -418,16 +419,18 @@ const OpDef op_conv_transpose = {
     .infer = Infer,
     .reference = Reference,
     .macs = Macs,
+};
+
+extern const OpSpellings spellings_conv_transpose;
+const OpSpellings spellings_conv_transpose = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kAny,
+                  .unquantized_inputs = 1u << kB,
+                  .activation = true},
 };
-
-extern const TfliteForm tflite_form_conv_transpose;
-const TfliteForm tflite_form_conv_transpose = {.expand = ExpandTflite,
-                                               .write = WriteTflite,
-                                               .scales = TfliteScales::kAny,
-                                               .unquantized_inputs = 1u << kB,
-                                               .activation = true};
 
 }  // namespace whet::ops

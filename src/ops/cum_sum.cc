@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -66,11 +67,13 @@ const OpDef op_cum_sum = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_cum_sum;
-const TfliteForm tflite_form_cum_sum = {.write = WriteTflite};
+extern const OpSpellings spellings_cum_sum;
+const OpSpellings spellings_cum_sum = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/conv_import_common.h"
 #include "ops/typed_common.h"
 
@@ -153,6 +154,10 @@ const OpDef op_deform_conv = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_deform_conv;
+const OpSpellings spellings_deform_conv = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
@@ -127,12 +127,14 @@ const OpDef op_depth_to_space = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_depth_to_space;
+const OpSpellings spellings_depth_to_space = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
 };
-
-extern const TfliteForm tflite_form_depth_to_space;
-const TfliteForm tflite_form_depth_to_space = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/quantize_common.h"
 
@@ -61,6 +62,10 @@ const OpDef op_dequantize_linear = {
     .attributes = kQuantizeAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_dequantize_linear;
+const OpSpellings spellings_dequantize_linear = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

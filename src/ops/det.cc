@@ -1,6 +1,7 @@
 #include <cmath>
 #include <utility>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -67,6 +68,10 @@ const OpDef op_det = {
     .max_inputs = 1,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_det;
+const OpSpellings spellings_det = {
     .onnx = kOnnx,
 };
 

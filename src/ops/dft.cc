@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/fourier_common.h"
 #include "ops/typed_common.h"
 
@@ -143,6 +144,10 @@ const OpDef op_dft = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kLength | 1u << kAxis,
+};
+
+extern const OpSpellings spellings_dft;
+const OpSpellings spellings_dft = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

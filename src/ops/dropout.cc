@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/random_common.h"
 #include "ops/spelling_common.h"
@@ -69,6 +70,10 @@ const OpDef op_dropout = {
     .infer = Infer,
     .reference = Reference,
     .nondeterministic = true,
+};
+
+extern const OpSpellings spellings_dropout;
+const OpSpellings spellings_dropout = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/quantize_common.h"
 
 namespace whet::ops {
@@ -23,6 +24,10 @@ const OpDef op_dynamic_quantize_linear = {
     .min_inputs = 1,
     .max_inputs = 1,
     .max_outputs = 3,
+};
+
+extern const OpSpellings spellings_dynamic_quantize_linear;
+const OpSpellings spellings_dynamic_quantize_linear = {
     .onnx = kOnnx,
 };
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -193,6 +193,10 @@ const OpDef op_einsum = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_einsum;
+const OpSpellings spellings_einsum = {
     .onnx = kOnnx,
 };
 

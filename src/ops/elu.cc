@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "ir/builder.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -39,11 +39,13 @@ const OpDef op_elu = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_elu;
-const TfliteForm tflite_form_elu = {.expand = ExpandTflite, .scales = TfliteScales::kAny};
+extern const OpSpellings spellings_elu;
+const OpSpellings spellings_elu = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandTflite, .scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

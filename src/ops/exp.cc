@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -23,11 +23,13 @@ const OpDef op_exp = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_exp;
-const TfliteForm tflite_form_exp = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_exp;
+const OpSpellings spellings_exp = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

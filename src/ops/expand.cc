@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -86,12 +86,13 @@ const OpDef op_expand = {
     .reference = Reference,
     .takes_strings = true,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_expand;
-const TfliteForm tflite_form_expand = {
-    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_expand;
+const OpSpellings spellings_expand = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/onnx_dtype_common.h"
 
@@ -41,6 +41,10 @@ const OpDef op_eye_like = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_eye_like;
+const OpSpellings spellings_eye_like = {
     .onnx = kOnnx,
 };
 

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/shape_common.h"
 
 namespace whet::ops {
@@ -48,10 +48,12 @@ const OpDef op_flatten = {
     .infer = Infer,
     .reference = CopyReference,
     .takes_strings = true,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_flatten;
-const TfliteForm tflite_form_flatten = {.expand = ExpandTflite};
+extern const OpSpellings spellings_flatten;
+const OpSpellings spellings_flatten = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

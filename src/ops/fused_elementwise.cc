@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/elementwise_program_common.h"
@@ -132,6 +133,10 @@ const OpDef op_fused_elementwise = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_fused_elementwise;
+const OpSpellings spellings_fused_elementwise = {
     .to_onnx = ExportOnnx,
 };
 

@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -102,11 +102,13 @@ const OpDef op_gather = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_gather;
-const TfliteForm tflite_form_gather = {.write = WriteTflite, .scales = TfliteScales::kMoved};
+extern const OpSpellings spellings_gather;
+const OpSpellings spellings_gather = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
+};
 
 }  // namespace whet::ops

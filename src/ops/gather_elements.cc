@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/gather_common.h"
 #include "ops/shape_common.h"
@@ -47,6 +48,10 @@ const OpDef op_gather_elements = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_gather_elements;
+const OpSpellings spellings_gather_elements = {
     .onnx = kOnnx,
 };
 

@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -80,11 +80,13 @@ const OpDef op_gather_nd = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_gather_nd;
-const TfliteForm tflite_form_gather_nd = {.write = WriteTflite, .scales = TfliteScales::kMoved};
+extern const OpSpellings spellings_gather_nd;
+const OpSpellings spellings_gather_nd = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
+};
 
 }  // namespace whet::ops

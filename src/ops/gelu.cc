@@ -2,7 +2,7 @@
 #include <numbers>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -48,11 +48,13 @@ const OpDef op_gelu = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_gelu;
-const TfliteForm tflite_form_gelu = {.write = WriteTflite, .scales = TfliteScales::kAny};
+extern const OpSpellings spellings_gelu;
+const OpSpellings spellings_gelu = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

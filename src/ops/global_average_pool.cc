@@ -3,7 +3,7 @@
 #include <limits>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/pool_common.h"
 
 namespace whet::ops {
@@ -42,11 +42,13 @@ const OpDef op_global_average_pool = {
     .max_inputs = 1,
     .infer = InferGlobalPool,
     .reference = Reference,
-    .onnx = kOnnx,
-    .to_onnx = ExportOnnx,
 };
 
-extern const TfliteForm tflite_form_global_average_pool;
-const TfliteForm tflite_form_global_average_pool = {.expand = ExpandTflite};
+extern const OpSpellings spellings_global_average_pool;
+const OpSpellings spellings_global_average_pool = {
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/spelling.h"
 #include "ops/pool_common.h"
 
 namespace whet::ops {
@@ -35,6 +36,10 @@ const OpDef op_global_lp_pool = {
     .attributes = kAttributes,
     .infer = InferGlobalPool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_global_lp_pool;
+const OpSpellings spellings_global_lp_pool = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -24,11 +24,13 @@ const OpDef op_greater_or_equal = {
     .max_inputs = 2,
     .infer = InferBroadcastToBool,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_greater_or_equal;
-const TfliteForm tflite_form_greater_or_equal = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_greater_or_equal;
+const OpSpellings spellings_greater_or_equal = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -209,6 +210,10 @@ const OpDef op_grid_sample = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_grid_sample;
+const OpSpellings spellings_grid_sample = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -155,6 +156,10 @@ const OpDef op_group_normalization = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_group_normalization;
+const OpSpellings spellings_group_normalization = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/recurrent_common.h"
 
 namespace whet::ops {
@@ -63,6 +64,10 @@ const OpDef op_gru = {
     .infer = Infer,
     .reference = Reference,
     .macs = RecurrentMacs,
+};
+
+extern const OpSpellings spellings_gru;
+const OpSpellings spellings_gru = {
     .onnx = kOnnx,
 };
 

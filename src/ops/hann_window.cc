@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/window_common.h"
 
 namespace whet::ops {
@@ -19,6 +20,10 @@ const OpDef op_hann_window = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes = kWindowAttributes,
+};
+
+extern const OpSpellings spellings_hann_window;
+const OpSpellings spellings_hann_window = {
     .onnx = kOnnx,
 };
 

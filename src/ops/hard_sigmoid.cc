@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -44,10 +44,12 @@ const OpDef op_hard_sigmoid = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_hard_sigmoid;
-const TfliteForm tflite_form_hard_sigmoid = {.expand = ExpandTflite};
+extern const OpSpellings spellings_hard_sigmoid;
+const OpSpellings spellings_hard_sigmoid = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -23,11 +23,13 @@ const OpDef op_hard_swish = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_hard_swish;
-const TfliteForm tflite_form_hard_swish = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_hard_swish;
+const OpSpellings spellings_hard_swish = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -53,6 +54,10 @@ const OpDef op_hardmax = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_hardmax;
+const OpSpellings spellings_hardmax = {
     .onnx = kOnnx,
 };
 

@@ -1,4 +1,5 @@
 #include "ir/evaluate.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/shape_common.h"
 
@@ -26,6 +27,10 @@ const OpDef op_identity = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_identity;
+const OpSpellings spellings_identity = {
     .onnx = kOnnx,
 };
 

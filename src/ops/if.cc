@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/subgraph_common.h"
 
@@ -66,6 +67,10 @@ const OpDef op_if = {
     .takes_strings = true,
     .takes_sequences = true,
     .value_inputs = 1,
+};
+
+extern const OpSpellings spellings_if;
+const OpSpellings spellings_if = {
     .onnx = kOnnx,
 };
 

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_write_common.h"
@@ -105,11 +106,13 @@ const OpDef op_instance_normalization = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
-    .onnx = kOnnx,
-    .to_onnx = ExportOnnx,
 };
 
-extern const TfliteForm tflite_form_instance_normalization;
-const TfliteForm tflite_form_instance_normalization = {.expand = ExpandTflite};
+extern const OpSpellings spellings_instance_normalization;
+const OpSpellings spellings_instance_normalization = {
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

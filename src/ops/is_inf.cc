@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -27,6 +28,10 @@ const OpDef op_is_inf = {
     .attributes = kAttributes,
     .infer = InferUnaryToBool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_is_inf;
+const OpSpellings spellings_is_inf = {
     .onnx = kOnnx,
 };
 

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -29,10 +29,12 @@ const OpDef op_is_nan = {
     .max_inputs = 1,
     .infer = InferUnaryToBool,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_is_nan;
-const TfliteForm tflite_form_is_nan = {.expand = ExpandTflite};
+extern const OpSpellings spellings_is_nan;
+const OpSpellings spellings_is_nan = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/landmarks_common.h"
 
 namespace whet::ops {
@@ -111,6 +111,10 @@ const OpDef op_landmarks_to_transform_matrix = {
     .summary = "MediaPipe's: the transform onto a box around landmarks; imported as a composition",
     .min_inputs = 1,
     .max_inputs = 1,
+};
+
+extern const OpSpellings spellings_landmarks_to_transform_matrix;
+const OpSpellings spellings_landmarks_to_transform_matrix = {
     .tflite = kTflite,
 };
 

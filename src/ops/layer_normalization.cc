@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/normalize_common.h"
@@ -104,10 +105,12 @@ const OpDef op_layer_normalization = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_layer_normalization;
-const TfliteForm tflite_form_layer_normalization = {.expand = ExpandTflite};
+extern const OpSpellings spellings_layer_normalization;
+const OpSpellings spellings_layer_normalization = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

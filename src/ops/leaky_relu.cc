@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -37,11 +37,13 @@ const OpDef op_leaky_relu = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_leaky_relu;
-const TfliteForm tflite_form_leaky_relu = {.write = WriteTflite, .scales = TfliteScales::kAny};
+extern const OpSpellings spellings_leaky_relu;
+const OpSpellings spellings_leaky_relu = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

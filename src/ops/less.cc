@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -25,11 +25,13 @@ const OpDef op_less = {
     .max_inputs = 2,
     .infer = InferBroadcastToBool,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_less;
-const TfliteForm tflite_form_less = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_less;
+const OpSpellings spellings_less = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

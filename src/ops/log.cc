@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -23,11 +23,13 @@ const OpDef op_log = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_log;
-const TfliteForm tflite_form_log = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_log;
+const OpSpellings spellings_log = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

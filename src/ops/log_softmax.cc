@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/softmax_common.h"
 #include "ops/tflite_write_common.h"
 
@@ -67,12 +68,13 @@ const OpDef op_log_softmax = {
     .attributes = kAttributes,
     .infer = InferAlongAxis,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_log_softmax;
-const TfliteForm tflite_form_log_softmax = {
-    .expand = ExpandToLastAxis, .write = WriteTflite, .scales = TfliteScales::kLogSoftmax};
+extern const OpSpellings spellings_log_softmax;
+const OpSpellings spellings_log_softmax = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandToLastAxis, .write = WriteTflite, .scales = TfliteScales::kLogSoftmax},
+};
 
 }  // namespace whet::ops

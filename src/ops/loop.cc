@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/subgraph_common.h"
 
@@ -114,6 +115,10 @@ const OpDef op_loop = {
     .takes_sequences = true,
     .value_inputs = 1u << kTripCount | 1u << kCondition,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_loop;
+const OpSpellings spellings_loop = {
     .onnx = kOnnx,
 };
 

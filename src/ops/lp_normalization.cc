@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/softmax_common.h"
 
 namespace whet::ops {
@@ -39,6 +40,10 @@ const OpDef op_lp_normalization = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_lp_normalization;
+const OpSpellings spellings_lp_normalization = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/pool_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
@@ -71,6 +72,10 @@ const OpDef op_lp_pool = {
     .attributes = kAttributes,
     .infer = InferPool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_lp_pool;
+const OpSpellings spellings_lp_pool = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -82,12 +82,14 @@ const OpDef op_lrn = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_lrn;
+const OpSpellings spellings_lrn = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.write = WriteTflite},
 };
-
-extern const TfliteForm tflite_form_lrn;
-const TfliteForm tflite_form_lrn = {.write = WriteTflite};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/recurrent_common.h"
 
 namespace whet::ops {
@@ -124,6 +125,10 @@ const OpDef op_lstm = {
     .infer = Infer,
     .reference = Reference,
     .macs = RecurrentMacs,
+};
+
+extern const OpSpellings spellings_lstm;
+const OpSpellings spellings_lstm = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/activation_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
@@ -309,16 +310,18 @@ const OpDef op_matmul = {
     .infer = Infer,
     .reference = Reference,
     .macs = Macs,
+};
+
+extern const OpSpellings spellings_matmul;
+const OpSpellings spellings_matmul = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kAny,
+                  .unquantized_inputs = 1u << kBias,
+                  .activation = true},
 };
-
-extern const TfliteForm tflite_form_matmul;
-const TfliteForm tflite_form_matmul = {.expand = ExpandTflite,
-                                       .write = WriteTflite,
-                                       .scales = TfliteScales::kAny,
-                                       .unquantized_inputs = 1u << kBias,
-                                       .activation = true};
 
 }  // namespace whet::ops

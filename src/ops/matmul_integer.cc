@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantize_common.h"
 
@@ -28,6 +29,10 @@ const OpDef op_matmul_integer = {
     .summary = "Matrix product of integers into i32",
     .min_inputs = 2,
     .max_inputs = 4,
+};
+
+extern const OpSpellings spellings_matmul_integer;
+const OpSpellings spellings_matmul_integer = {
     .onnx = kOnnx,
 };
 

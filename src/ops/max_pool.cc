@@ -1,5 +1,6 @@
 #include <limits>
 
+#include "ir/spelling.h"
 #include "ops/pool_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
@@ -101,13 +102,17 @@ const OpDef op_max_pool = {
     .attributes = kAttributes,
     .infer = InferPool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_max_pool;
+const OpSpellings spellings_max_pool = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kMoved,
+                  .activation = true},
 };
-
-extern const TfliteForm tflite_form_max_pool;
-const TfliteForm tflite_form_max_pool = {
-    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kMoved, .activation = true};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 
@@ -139,6 +140,10 @@ const OpDef op_max_unpool = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kOutputShape,
+};
+
+extern const OpSpellings spellings_max_unpool;
+const OpSpellings spellings_max_unpool = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

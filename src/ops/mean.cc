@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/tflite_write_common.h"
 
@@ -31,10 +32,12 @@ const OpDef op_mean = {
     .max_inputs = -1,
     .infer = InferBroadcast,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_mean;
-const TfliteForm tflite_form_mean = {.expand = ExpandVariadic};
+extern const OpSpellings spellings_mean;
+const OpSpellings spellings_mean = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandVariadic},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 
 namespace whet::ops {
 namespace {
@@ -28,6 +29,10 @@ const OpDef op_mean_variance_normalization = {
     .min_inputs = 1,
     .max_inputs = 1,
     .attributes = kAttributes,
+};
+
+extern const OpSpellings spellings_mean_variance_normalization;
+const OpSpellings spellings_mean_variance_normalization = {
     .onnx = kOnnx,
 };
 

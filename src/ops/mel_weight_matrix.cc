@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/onnx_dtype_common.h"
 
@@ -66,6 +66,10 @@ const OpDef op_mel_weight_matrix = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kBins | 1u << kLength,
+};
+
+extern const OpSpellings spellings_mel_weight_matrix;
+const OpSpellings spellings_mel_weight_matrix = {
     .onnx = kOnnx,
 };
 

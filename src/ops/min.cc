@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/tflite_write_common.h"
 
@@ -30,11 +31,13 @@ const OpDef op_min = {
     .max_inputs = -1,
     .infer = InferBroadcast,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_min;
-const TfliteForm tflite_form_min = {.expand = ExpandVariadic, .scales = TfliteScales::kMoved};
+extern const OpSpellings spellings_min;
+const OpSpellings spellings_min = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandVariadic, .scales = TfliteScales::kMoved},
+};
 
 }  // namespace whet::ops

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -33,10 +33,12 @@ const OpDef op_mish = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_mish;
-const TfliteForm tflite_form_mish = {.expand = ExpandTflite};
+extern const OpSpellings spellings_mish;
+const OpSpellings spellings_mish = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -66,11 +66,13 @@ const OpDef op_mod = {
     .attributes = kAttributes,
     .infer = InferBroadcast,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_mod;
-const TfliteForm tflite_form_mod = {.write = WriteTflite};
+extern const OpSpellings spellings_mod;
+const OpSpellings spellings_mod = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

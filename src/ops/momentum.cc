@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/optimizer_common.h"
 
 namespace whet::ops {
@@ -37,6 +38,10 @@ const OpDef op_momentum = {
     .max_inputs = -1,
     .min_outputs = 1,
     .max_outputs = -1,
+};
+
+extern const OpSpellings spellings_momentum;
+const OpSpellings spellings_momentum = {
     .onnx = kOnnx,
 };
 

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_write_common.h"
@@ -45,11 +46,13 @@ const OpDef op_mul = {
     .max_inputs = 2,
     .infer = InferBroadcast,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_mul;
-const TfliteForm tflite_form_mul = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true};
+extern const OpSpellings spellings_mul;
+const OpSpellings spellings_mul = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kAny, .activation = true},
+};
 
 }  // namespace whet::ops

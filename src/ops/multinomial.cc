@@ -2,6 +2,7 @@
 #include <cmath>
 #include <limits>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/random_common.h"
@@ -57,6 +58,10 @@ const OpDef op_multinomial = {
     .infer = Infer,
     .reference = Reference,
     .nondeterministic = true,
+};
+
+extern const OpSpellings spellings_multinomial;
+const OpSpellings spellings_multinomial = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -22,6 +23,10 @@ const OpDef op_neg = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_neg;
+const OpSpellings spellings_neg = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

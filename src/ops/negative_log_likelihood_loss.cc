@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -99,6 +100,10 @@ const OpDef op_negative_log_likelihood_loss = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_negative_log_likelihood_loss;
+const OpSpellings spellings_negative_log_likelihood_loss = {
     .onnx = kOnnx,
 };
 

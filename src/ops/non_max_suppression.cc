@@ -2,6 +2,7 @@
 #include <limits>
 #include <utility>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -113,6 +114,10 @@ const OpDef op_non_max_suppression = {
     .infer = Infer,
     .reference = Reference,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_non_max_suppression;
+const OpSpellings spellings_non_max_suppression = {
     .onnx = kOnnx,
 };
 

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -48,6 +49,10 @@ const OpDef op_non_zero = {
     .infer = Infer,
     .reference = Reference,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_non_zero;
+const OpSpellings spellings_non_zero = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

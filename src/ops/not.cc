@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -27,6 +28,10 @@ const OpDef op_not = {
     .max_inputs = 1,
     .infer = InferUnaryToBool,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_not;
+const OpSpellings spellings_not = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

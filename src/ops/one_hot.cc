@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -90,11 +91,13 @@ const OpDef op_one_hot = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_one_hot;
-const TfliteForm tflite_form_one_hot = {.write = WriteTflite};
+extern const OpSpellings spellings_one_hot;
+const OpSpellings spellings_one_hot = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

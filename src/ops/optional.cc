@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/sequence_common.h"
 
@@ -67,6 +68,10 @@ const OpDef op_optional = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_optional;
+const OpSpellings spellings_optional = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

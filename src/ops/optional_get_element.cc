@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -43,6 +44,10 @@ const OpDef op_optional_get_element = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_optional_get_element;
+const OpSpellings spellings_optional_get_element = {
     .onnx = kOnnx,
     .to_onnx = ExportSame,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -39,6 +40,10 @@ const OpDef op_optional_has_element = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_optional_has_element;
+const OpSpellings spellings_optional_has_element = {
     .onnx = kOnnx,
     .to_onnx = ExportSame,
 };

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
@@ -314,14 +315,16 @@ const OpDef op_pad = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kPads | 1u << kAxes,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_pad;
-const TfliteForm tflite_form_pad = {.expand = ExpandTflite,
-                                    .write = WriteTflite,
-                                    .scales = TfliteScales::kMoved,
-                                    .unquantized_inputs = 0b1110};
+extern const OpSpellings spellings_pad;
+const OpSpellings spellings_pad = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kMoved,
+                  .unquantized_inputs = 0b1110},
+};
 
 }  // namespace whet::ops

@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -52,6 +53,10 @@ const OpDef op_pow = {
     .max_inputs = 2,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_pow;
+const OpSpellings spellings_pow = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

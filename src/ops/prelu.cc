@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -60,11 +60,13 @@ const OpDef op_prelu = {
     .max_inputs = 2,
     .infer = Infer,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_prelu;
-const TfliteForm tflite_form_prelu = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_prelu;
+const OpSpellings spellings_prelu = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/conv_import_common.h"
 #include "ops/quantize_common.h"
 
@@ -40,6 +41,10 @@ const OpDef op_qlinear_conv = {
     .min_inputs = 8,
     .max_inputs = 9,
     .attributes = kAttributes,
+};
+
+extern const OpSpellings spellings_qlinear_conv;
+const OpSpellings spellings_qlinear_conv = {
     .onnx = kOnnx,
 };
 

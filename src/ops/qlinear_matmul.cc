@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/quantize_common.h"
 
 namespace whet::ops {
@@ -28,6 +29,10 @@ const OpDef op_qlinear_matmul = {
     .summary = "Matrix product of quantized tensors",
     .min_inputs = 8,
     .max_inputs = 8,
+};
+
+extern const OpSpellings spellings_qlinear_matmul;
+const OpSpellings spellings_qlinear_matmul = {
     .onnx = kOnnx,
 };
 

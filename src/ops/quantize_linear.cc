@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantize_common.h"
@@ -102,6 +103,10 @@ const OpDef op_quantize_linear = {
     .attributes = kQuantizeAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantize_linear;
+const OpSpellings spellings_quantize_linear = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/pool_common.h"
 #include "ops/quantized_common.h"
@@ -89,6 +90,10 @@ const OpDef op_quantized_average_pool = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantized_average_pool;
+const OpSpellings spellings_quantized_average_pool = {
     .to_onnx = ExportOnnx,
 };
 

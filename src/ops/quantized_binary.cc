@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/quantized_binary_common.h"
 
@@ -88,6 +89,10 @@ const OpDef op_quantized_binary = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantized_binary;
+const OpSpellings spellings_quantized_binary = {
     .to_onnx = ExportOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/conv_import_common.h"
 #include "ops/conv_reference_common.h"
 #include "ops/onnx_dtype_common.h"
@@ -87,6 +88,10 @@ const OpDef op_quantized_conv = {
     .infer = Infer,
     .reference = Reference,
     .macs = Macs,
+};
+
+extern const OpSpellings spellings_quantized_conv;
+const OpSpellings spellings_quantized_conv = {
     .to_onnx = ExportOnnx,
 };
 

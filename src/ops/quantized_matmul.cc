@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantized_common.h"
 #include "ops/quantized_product_common.h"
@@ -112,6 +113,10 @@ const OpDef op_quantized_matmul = {
     .infer = Infer,
     .reference = Reference,
     .macs = Macs,
+};
+
+extern const OpSpellings spellings_quantized_matmul;
+const OpSpellings spellings_quantized_matmul = {
     .to_onnx = ExportOnnx,
 };
 

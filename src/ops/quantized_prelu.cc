@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/quantized_prelu_common.h"
 
@@ -69,6 +70,10 @@ const OpDef op_quantized_prelu = {
     .attributes = kQuantizedUnaryAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantized_prelu;
+const OpSpellings spellings_quantized_prelu = {
     .to_onnx = ExportOnnx,
 };
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/quantized_common.h"
 #include "ops/resize_common.h"
@@ -133,6 +134,10 @@ const OpDef op_quantized_resize = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantized_resize;
+const OpSpellings spellings_quantized_resize = {
     .to_onnx = ExportOnnx,
 };
 

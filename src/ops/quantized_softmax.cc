@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/quantized_common.h"
 #include "ops/softmax_common.h"
 
@@ -73,6 +74,10 @@ const OpDef op_quantized_softmax = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantized_softmax;
+const OpSpellings spellings_quantized_softmax = {
     .to_onnx = ExportOnnx,
 };
 

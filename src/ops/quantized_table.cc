@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/quantized_common.h"
 
@@ -47,6 +48,10 @@ const OpDef op_quantized_table = {
     .max_inputs = 2,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_quantized_table;
+const OpSpellings spellings_quantized_table = {
     .to_onnx = ExportOnnx,
 };
 

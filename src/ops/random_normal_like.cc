@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/random_common.h"
 
 namespace whet::ops {
@@ -21,6 +22,10 @@ const OpDef op_random_normal_like = {
     .infer = InferRandomLike,
     .reference = NormalReference,
     .nondeterministic = true,
+};
+
+extern const OpSpellings spellings_random_normal_like;
+const OpSpellings spellings_random_normal_like = {
     .onnx = kOnnx,
 };
 

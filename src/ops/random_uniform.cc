@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/random_common.h"
 
 namespace whet::ops {
@@ -22,6 +23,10 @@ const OpDef op_random_uniform = {
     .infer = InferRandomShape,
     .reference = UniformReference,
     .nondeterministic = true,
+};
+
+extern const OpSpellings spellings_random_uniform;
+const OpSpellings spellings_random_uniform = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/random_common.h"
 
 namespace whet::ops {
@@ -21,6 +22,10 @@ const OpDef op_random_uniform_like = {
     .infer = InferRandomLike,
     .reference = UniformReference,
     .nondeterministic = true,
+};
+
+extern const OpSpellings spellings_random_uniform_like;
+const OpSpellings spellings_random_uniform_like = {
     .onnx = kOnnx,
 };
 

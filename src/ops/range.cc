@@ -1,7 +1,6 @@
 #include <algorithm>
 
-#include "ir/op_def.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet::ops {
@@ -81,11 +80,13 @@ const OpDef op_range = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 0b111,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_range;
-const TfliteForm tflite_form_range = {.write = WriteTflite};
+extern const OpSpellings spellings_range;
+const OpSpellings spellings_range = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -26,10 +26,12 @@ const OpDef op_reciprocal = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_reciprocal;
-const TfliteForm tflite_form_reciprocal = {.expand = ExpandTflite};
+extern const OpSpellings spellings_reciprocal;
+const OpSpellings spellings_reciprocal = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

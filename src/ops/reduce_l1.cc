@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_write_common.h"
@@ -25,10 +26,12 @@ const OpDef op_reduce_l1 = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_reduce_l1;
-const TfliteForm tflite_form_reduce_l1 = {.expand = ExpandTflite};
+extern const OpSpellings spellings_reduce_l1;
+const OpSpellings spellings_reduce_l1 = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

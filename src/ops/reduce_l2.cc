@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_write_common.h"
@@ -36,11 +37,13 @@ const OpDef op_reduce_l2 = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_reduce_l2;
-const TfliteForm tflite_form_reduce_l2 = {.expand = ExpandTflite};
+extern const OpSpellings spellings_reduce_l2;
+const OpSpellings spellings_reduce_l2 = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

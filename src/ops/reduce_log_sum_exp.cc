@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 
@@ -39,10 +39,12 @@ const OpDef op_reduce_log_sum_exp = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_reduce_log_sum_exp;
-const TfliteForm tflite_form_reduce_log_sum_exp = {.expand = ExpandTflite};
+extern const OpSpellings spellings_reduce_log_sum_exp;
+const OpSpellings spellings_reduce_log_sum_exp = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

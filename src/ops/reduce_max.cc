@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
@@ -29,11 +30,13 @@ const OpDef op_reduce_max = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_reduce_max;
-const TfliteForm tflite_form_reduce_max = {.write = WriteTflite, .scales = TfliteScales::kMoved};
+extern const OpSpellings spellings_reduce_max;
+const OpSpellings spellings_reduce_max = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
@@ -31,11 +32,13 @@ const OpDef op_reduce_prod = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_reduce_prod;
-const TfliteForm tflite_form_reduce_prod = {.write = WriteTflite, .scales = TfliteScales::kNone};
+extern const OpSpellings spellings_reduce_prod;
+const OpSpellings spellings_reduce_prod = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kNone},
+};
 
 }  // namespace whet::ops

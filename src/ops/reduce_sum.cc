@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
@@ -29,11 +30,13 @@ const OpDef op_reduce_sum = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_reduce_sum;
-const TfliteForm tflite_form_reduce_sum = {.write = WriteTflite, .scales = TfliteScales::kAny};
+extern const OpSpellings spellings_reduce_sum;
+const OpSpellings spellings_reduce_sum = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

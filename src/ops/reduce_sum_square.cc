@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/reduce_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_write_common.h"
@@ -26,10 +27,12 @@ const OpDef op_reduce_sum_square = {
     .infer = InferReduce,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_reduce_sum_square;
-const TfliteForm tflite_form_reduce_sum_square = {.expand = ExpandTflite};
+extern const OpSpellings spellings_reduce_sum_square;
+const OpSpellings spellings_reduce_sum_square = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -23,11 +23,13 @@ const OpDef op_relu = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_relu;
-const TfliteForm tflite_form_relu = {.scales = TfliteScales::kAny};
+extern const OpSpellings spellings_relu;
+const OpSpellings spellings_relu = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kAny},
+};
 
 }  // namespace whet::ops

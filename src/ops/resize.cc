@@ -3,6 +3,7 @@
 #include <numeric>
 
 #include "ir/evaluate.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/resize_common.h"
 #include "ops/resize_sampler_common.h"
@@ -544,15 +545,17 @@ const OpDef op_resize = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kScales | 1u << kSizes,
+};
+
+extern const OpSpellings spellings_resize;
+const OpSpellings spellings_resize = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kEqual,
+                  .unquantized_inputs = 0b1110},
 };
-
-extern const TfliteForm tflite_form_resize;
-const TfliteForm tflite_form_resize = {.expand = ExpandTflite,
-                                       .write = WriteTflite,
-                                       .scales = TfliteScales::kEqual,
-                                       .unquantized_inputs = 0b1110};
 
 }  // namespace whet::ops

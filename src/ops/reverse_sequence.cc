@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -79,12 +79,13 @@ const OpDef op_reverse_sequence = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_reverse_sequence;
-const TfliteForm tflite_form_reverse_sequence = {
-    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_reverse_sequence;
+const OpSpellings spellings_reverse_sequence = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/elementwise_common.h"
 #include "ops/normalize_common.h"
@@ -115,11 +116,13 @@ const OpDef op_rms_normalization = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
-    .onnx = kOnnx,
-    .to_onnx = ExportOnnx,
 };
 
-extern const TfliteForm tflite_form_rms_normalization;
-const TfliteForm tflite_form_rms_normalization = {.expand = ExpandTflite};
+extern const OpSpellings spellings_rms_normalization;
+const OpSpellings spellings_rms_normalization = {
+    .onnx = kOnnx,
+    .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

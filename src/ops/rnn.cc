@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/recurrent_common.h"
 
 namespace whet::ops {
@@ -78,6 +79,10 @@ const OpDef op_rnn = {
     .infer = Infer,
     .reference = Reference,
     .macs = RecurrentMacs,
+};
+
+extern const OpSpellings spellings_rnn;
+const OpSpellings spellings_rnn = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/spatial_common.h"
 #include "ops/typed_common.h"
 
@@ -163,6 +164,10 @@ const OpDef op_roi_align = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_roi_align;
+const OpSpellings spellings_roi_align = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

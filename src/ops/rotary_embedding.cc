@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/typed_common.h"
 
 namespace whet::ops {
@@ -108,6 +108,10 @@ const OpDef op_rotary_embedding = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_rotary_embedding;
+const OpSpellings spellings_rotary_embedding = {
     .onnx = kOnnx,
 };
 

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/subgraph_common.h"
 
@@ -219,6 +220,10 @@ const OpDef op_scan = {
     .infer = Infer,
     .evaluate = Evaluate,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_scan;
+const OpSpellings spellings_scan = {
     .onnx = kOnnx,
     .to_onnx = ExportOnnx,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/gather_common.h"
 #include "ops/shape_common.h"
@@ -59,6 +60,10 @@ const OpDef op_scatter_elements = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_scatter_elements;
+const OpSpellings spellings_scatter_elements = {
     .onnx = kOnnx,
 };
 

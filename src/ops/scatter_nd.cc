@@ -1,4 +1,4 @@
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/gather_common.h"
 #include "ops/shape_common.h"
@@ -135,11 +135,13 @@ const OpDef op_scatter_nd = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_scatter_nd;
-const TfliteForm tflite_form_scatter_nd = {.write = WriteTflite};
+extern const OpSpellings spellings_scatter_nd;
+const OpSpellings spellings_scatter_nd = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

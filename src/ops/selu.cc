@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -35,10 +35,12 @@ const OpDef op_selu = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_selu;
-const TfliteForm tflite_form_selu = {.expand = ExpandTflite};
+extern const OpSpellings spellings_selu;
+const OpSpellings spellings_selu = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -41,6 +42,10 @@ const OpDef op_sequence_at = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_sequence_at;
+const OpSpellings spellings_sequence_at = {
     .onnx = kOnnx,
     .to_onnx = ExportSame,
 };

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -36,6 +37,10 @@ const OpDef op_sequence_construct = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_sequence_construct;
+const OpSpellings spellings_sequence_construct = {
     .onnx = kOnnx,
 };
 

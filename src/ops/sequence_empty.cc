@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/onnx_dtype_common.h"
 #include "ops/sequence_common.h"
 
@@ -32,6 +33,10 @@ const OpDef op_sequence_empty = {
     .infer = Infer,
     .evaluate = Evaluate,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_sequence_empty;
+const OpSpellings spellings_sequence_empty = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -34,6 +35,10 @@ const OpDef op_sequence_erase = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_sequence_erase;
+const OpSpellings spellings_sequence_erase = {
     .onnx = kOnnx,
 };
 

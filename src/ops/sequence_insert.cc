@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -38,6 +39,10 @@ const OpDef op_sequence_insert = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_sequence_insert;
+const OpSpellings spellings_sequence_insert = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -37,6 +38,10 @@ const OpDef op_sequence_length = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_sequence_length;
+const OpSpellings spellings_sequence_length = {
     .onnx = kOnnx,
     .to_onnx = ExportSame,
 };

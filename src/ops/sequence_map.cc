@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/sequence_common.h"
 
 namespace whet::ops {
@@ -81,6 +82,10 @@ const OpDef op_sequence_map = {
     .evaluate = Evaluate,
     .takes_strings = true,
     .takes_sequences = true,
+};
+
+extern const OpSpellings spellings_sequence_map;
+const OpSpellings spellings_sequence_map = {
     .onnx = kOnnx,
 };
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ir/spelling.h"
 #include "ir/text.h"
 #include "ops/reference_test_common.h"
 #include "ops/sequence_common.h"
@@ -19,7 +20,7 @@ Result<Value*> Import(Graph& graph, const char* op, std::vector<Value*> inputs, 
   node.attributes = std::move(attributes);
   GraphBuilder builder(graph);
   for (const OpDef* def : AllOps()) {
-    for (const OnnxSpelling& spelling : def->onnx) {
+    for (const OnnxSpelling& spelling : SpellingsOf(*def).onnx) {
       if (spelling.op_type != op) continue;
       if (spelling.import == nullptr) {
         WHET_RETURN_IF_ERROR(EmitSame(op, node, builder));

@@ -1,8 +1,7 @@
 #include <algorithm>
 
 #include "ir/foreign.h"
-#include "ir/op_def.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 
 namespace whet::ops {
 namespace {
@@ -80,11 +79,13 @@ const OpDef op_shape = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_shape;
-const TfliteForm tflite_form_shape = {.write = WriteTflite};
+extern const OpSpellings spellings_shape;
+const OpSpellings spellings_shape = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -23,6 +24,10 @@ const OpDef op_shrink = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_shrink;
+const OpSpellings spellings_shrink = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -24,6 +25,10 @@ const OpDef op_sign = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_sign;
+const OpSpellings spellings_sign = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -34,10 +34,12 @@ const OpDef op_silu = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .to_onnx = ExportOnnx,
 };
 
-extern const TfliteForm tflite_form_silu;
-const TfliteForm tflite_form_silu = {.expand = ExpandTflite};
+extern const OpSpellings spellings_silu;
+const OpSpellings spellings_silu = {
+    .to_onnx = ExportOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

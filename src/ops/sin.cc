@@ -1,5 +1,6 @@
 #include <cmath>
 
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -22,6 +23,10 @@ const OpDef op_sin = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_sin;
+const OpSpellings spellings_sin = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

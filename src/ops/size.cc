@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 
 namespace whet::ops {
 namespace {
@@ -26,6 +26,10 @@ const OpDef op_size = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_size;
+const OpSpellings spellings_size = {
     .onnx = kOnnx,
 };
 

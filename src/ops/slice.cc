@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -373,12 +374,13 @@ const OpDef op_slice = {
     .reference = Reference,
     .takes_strings = true,
     .value_inputs = 0b11110,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_slice;
-const TfliteForm tflite_form_slice = {
-    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b11110};
+extern const OpSpellings spellings_slice;
+const OpSpellings spellings_slice = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b11110},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/softmax_common.h"
 #include "ops/tflite_write_common.h"
 
@@ -70,12 +71,13 @@ const OpDef op_softmax = {
     .attributes = kAttributes,
     .infer = InferAlongAxis,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_softmax;
-const TfliteForm tflite_form_softmax = {
-    .expand = ExpandToLastAxis, .write = WriteTflite, .scales = TfliteScales::kUnit};
+extern const OpSpellings spellings_softmax;
+const OpSpellings spellings_softmax = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandToLastAxis, .write = WriteTflite, .scales = TfliteScales::kUnit},
+};
 
 }  // namespace whet::ops

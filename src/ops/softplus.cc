@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -35,10 +35,12 @@ const OpDef op_softplus = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_softplus;
-const TfliteForm tflite_form_softplus = {.expand = ExpandTflite};
+extern const OpSpellings spellings_softplus;
+const OpSpellings spellings_softplus = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -30,10 +30,12 @@ const OpDef op_softsign = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_softsign;
-const TfliteForm tflite_form_softsign = {.expand = ExpandTflite};
+extern const OpSpellings spellings_softsign;
+const OpSpellings spellings_softsign = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,6 +1,6 @@
 #include <numeric>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/spatial_common.h"
 #include "ops/tflite_common.h"
@@ -119,12 +119,14 @@ const OpDef op_space_to_depth = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_space_to_depth;
+const OpSpellings spellings_space_to_depth = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
 };
-
-extern const TfliteForm tflite_form_space_to_depth;
-const TfliteForm tflite_form_space_to_depth = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

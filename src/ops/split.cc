@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -192,12 +193,13 @@ const OpDef op_split = {
     .reference = Reference,
     .takes_strings = true,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_split;
-const TfliteForm tflite_form_split = {
-    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_split;
+const OpSpellings spellings_split = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

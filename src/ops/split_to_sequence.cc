@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/sequence_common.h"
 #include "ops/shape_common.h"
@@ -124,6 +125,10 @@ const OpDef op_split_to_sequence = {
     .infer = Infer,
     .evaluate = Evaluate,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_split_to_sequence;
+const OpSpellings spellings_split_to_sequence = {
     .onnx = kOnnx,
     .to_onnx = ExportSame,
 };

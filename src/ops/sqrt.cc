@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -28,6 +29,10 @@ const OpDef op_sqrt = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_sqrt;
+const OpSpellings spellings_sqrt = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

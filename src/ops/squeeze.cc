@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_write_common.h"
@@ -89,12 +90,13 @@ const OpDef op_squeeze = {
     .reference = CopyReference,
     .takes_strings = true,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_squeeze;
-const TfliteForm tflite_form_squeeze = {
-    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_squeeze;
+const OpSpellings spellings_squeeze = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/fourier_common.h"
 #include "ops/typed_common.h"
 
@@ -87,6 +87,10 @@ const OpDef op_stft = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 1u << kStep | 1u << kLength,
+};
+
+extern const OpSpellings spellings_stft;
+const OpSpellings spellings_stft = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/string_common.h"
 
@@ -43,6 +44,10 @@ const OpDef op_string_concat = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_string_concat;
+const OpSpellings spellings_string_concat = {
     .onnx = kOnnx,
 };
 

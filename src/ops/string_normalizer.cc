@@ -1,6 +1,6 @@
 #include <set>
 
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/shape_common.h"
 #include "ops/string_common.h"
 
@@ -101,6 +101,10 @@ const OpDef op_string_normalizer = {
     .reference = Reference,
     .takes_strings = true,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_string_normalizer;
+const OpSpellings spellings_string_normalizer = {
     .onnx = kOnnx,
 };
 

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/string_common.h"
 
@@ -94,6 +94,10 @@ const OpDef op_string_split = {
     .reference = Reference,
     .takes_strings = true,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_string_split;
+const OpSpellings spellings_string_split = {
     .onnx = kOnnx,
 };
 

@@ -1,3 +1,4 @@
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/tflite_write_common.h"
 
@@ -25,11 +26,13 @@ const OpDef op_sum = {
     .max_inputs = -1,
     .infer = InferBroadcast,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_sum;
-const TfliteForm tflite_form_sum = {.expand = ExpandVariadic};
+extern const OpSpellings spellings_sum;
+const OpSpellings spellings_sum = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandVariadic},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/spelling_common.h"
 #include "ops/tflite_common.h"
 
@@ -48,6 +48,10 @@ const OpDef op_svdf = {
     .summary = "TFLite's filter over time of low rank; imported as a composition",
     .min_inputs = 5,
     .max_inputs = 5,
+};
+
+extern const OpSpellings spellings_svdf;
+const OpSpellings spellings_svdf = {
     .tflite = kTflite,
 };
 

@@ -1,4 +1,5 @@
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 
 namespace whet::ops {
 namespace {
@@ -25,6 +26,10 @@ const OpDef op_swish = {
     .summary = "x * Sigmoid(alpha * x)",
     .min_inputs = 1,
     .max_inputs = 1,
+};
+
+extern const OpSpellings spellings_swish;
+const OpSpellings spellings_swish = {
     .onnx = kOnnx,
 };
 

@@ -1,6 +1,6 @@
 #include <cmath>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -23,11 +23,13 @@ const OpDef op_tanh = {
     .max_inputs = 1,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_tanh;
-const TfliteForm tflite_form_tanh = {.scales = TfliteScales::kSymmetric};
+extern const OpSpellings spellings_tanh;
+const OpSpellings spellings_tanh = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kSymmetric},
+};
 
 }  // namespace whet::ops

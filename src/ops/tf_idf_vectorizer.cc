@@ -2,7 +2,7 @@
 #include <map>
 #include <vector>
 
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet::ops {
@@ -132,6 +132,10 @@ const OpDef op_tf_idf_vectorizer = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_tf_idf_vectorizer;
+const OpSpellings spellings_tf_idf_vectorizer = {
     .onnx = kOnnx,
 };
 

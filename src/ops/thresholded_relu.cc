@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -32,10 +32,12 @@ const OpDef op_thresholded_relu = {
     .attributes = kAttributes,
     .infer = InferSameType,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_thresholded_relu;
-const TfliteForm tflite_form_thresholded_relu = {.expand = ExpandTflite};
+extern const OpSpellings spellings_thresholded_relu;
+const OpSpellings spellings_thresholded_relu = {
+    .onnx = kOnnx,
+    .to_tflite = {.expand = ExpandTflite},
+};
 
 }  // namespace whet::ops

@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/tflite_common.h"
@@ -72,12 +72,13 @@ const OpDef op_tile = {
     .reference = Reference,
     .takes_strings = true,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_tile;
-const TfliteForm tflite_form_tile = {
-    .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_tile;
+const OpSpellings spellings_tile = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

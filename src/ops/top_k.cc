@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -109,14 +110,16 @@ const OpDef op_top_k = {
     .infer = Infer,
     .reference = Reference,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_top_k;
-const TfliteForm tflite_form_top_k = {.expand = ExpandToLastAxis,
-                                      .write = WriteTflite,
-                                      .scales = TfliteScales::kMoved,
-                                      .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_top_k;
+const OpSpellings spellings_top_k = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandToLastAxis,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kMoved,
+                  .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/landmarks_common.h"
 
 namespace whet::ops {
@@ -40,6 +40,10 @@ const OpDef op_transform_landmarks = {
     .summary = "MediaPipe's: points moved by a transform; imported as a composition",
     .min_inputs = 2,
     .max_inputs = 2,
+};
+
+extern const OpSpellings spellings_transform_landmarks;
+const OpSpellings spellings_transform_landmarks = {
     .tflite = kTflite,
 };
 

@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/landmarks_common.h"
 
 namespace whet::ops {
@@ -65,6 +65,10 @@ const OpDef op_transform_tensor_bilinear = {
     .summary = "MediaPipe's: an image sampled through a transform; imported as a composition",
     .min_inputs = 2,
     .max_inputs = 2,
+};
+
+extern const OpSpellings spellings_transform_tensor_bilinear;
+const OpSpellings spellings_transform_tensor_bilinear = {
     .tflite = kTflite,
 };
 

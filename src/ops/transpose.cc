@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet::ops {
@@ -104,12 +104,14 @@ const OpDef op_transpose = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
+};
+
+extern const OpSpellings spellings_transpose;
+const OpSpellings spellings_transpose = {
     .onnx = kOnnx,
     .tflite = kTflite,
     .to_onnx = ExportOnnx,
+    .to_tflite = {.write = WriteTflite, .scales = TfliteScales::kMoved},
 };
-
-extern const TfliteForm tflite_form_transpose;
-const TfliteForm tflite_form_transpose = {.write = WriteTflite, .scales = TfliteScales::kMoved};
 
 }  // namespace whet::ops

@@ -1,4 +1,4 @@
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet::ops {
@@ -44,6 +44,10 @@ const OpDef op_trilu = {
     .attributes = kAttributes,
     .infer = Infer,
     .reference = Reference,
+};
+
+extern const OpSpellings spellings_trilu;
+const OpSpellings spellings_trilu = {
     .onnx = kOnnx,
 };
 

@@ -2,6 +2,7 @@
 #include <numeric>
 
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 
@@ -131,6 +132,10 @@ const OpDef op_unique = {
     .reference = Reference,
     .takes_strings = true,
     .data_dependent_shape = true,
+};
+
+extern const OpSpellings spellings_unique;
+const OpSpellings spellings_unique = {
     .onnx = kOnnx,
     .tflite = kTflite,
 };

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 #include "ops/shape_common.h"
 #include "ops/spelling_common.h"
@@ -72,12 +73,16 @@ const OpDef op_unsqueeze = {
     .reference = CopyReference,
     .takes_strings = true,
     .value_inputs = 0b10,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_unsqueeze;
-const TfliteForm tflite_form_unsqueeze = {
-    .expand = ExpandTflite, .write = WriteTflite, .scales = TfliteScales::kMoved, .unquantized_inputs = 0b10};
+extern const OpSpellings spellings_unsqueeze;
+const OpSpellings spellings_unsqueeze = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.expand = ExpandTflite,
+                  .write = WriteTflite,
+                  .scales = TfliteScales::kMoved,
+                  .unquantized_inputs = 0b10},
+};
 
 }  // namespace whet::ops

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 
 namespace whet::ops {
@@ -61,11 +61,13 @@ const OpDef op_where = {
     .infer = Infer,
     .reference = Reference,
     .takes_strings = true,
-    .onnx = kOnnx,
-    .tflite = kTflite,
 };
 
-extern const TfliteForm tflite_form_where;
-const TfliteForm tflite_form_where = {.scales = TfliteScales::kMoved};
+extern const OpSpellings spellings_where;
+const OpSpellings spellings_where = {
+    .onnx = kOnnx,
+    .tflite = kTflite,
+    .to_tflite = {.scales = TfliteScales::kMoved},
+};
 
 }  // namespace whet::ops

@@ -1,5 +1,5 @@
 #include "ir/foreign.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elementwise_common.h"
 #include "ops/spelling_common.h"
 
@@ -29,10 +29,12 @@ const OpDef op_xor = {
     .max_inputs = 2,
     .infer = InferBroadcastToBool,
     .reference = Reference,
-    .onnx = kOnnx,
 };
 
-extern const TfliteForm tflite_form_xor;
-const TfliteForm tflite_form_xor = {.write = WriteTflite};
+extern const OpSpellings spellings_xor;
+const OpSpellings spellings_xor = {
+    .onnx = kOnnx,
+    .to_tflite = {.write = WriteTflite},
+};
 
 }  // namespace whet::ops

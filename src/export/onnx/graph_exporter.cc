@@ -8,6 +8,7 @@
 #include "export/onnx/lower.h"
 #include "export/onnx/messages.h"
 #include "ir/builder.h"
+#include "ir/spelling.h"
 
 namespace whet {
 namespace {
@@ -50,7 +51,7 @@ bool StoresWeights(const Node& node) {
 // The newest spelling with the same inputs, outputs and attributes; null if there is none.
 const OnnxSpelling* PlainSpelling(const OpDef& op) {
   const OnnxSpelling* plain = nullptr;
-  for (const OnnxSpelling& spelling : op.onnx) {
+  for (const OnnxSpelling& spelling : SpellingsOf(op).onnx) {
     if (spelling.import == nullptr && (plain == nullptr || spelling.since > plain->since)) plain = &spelling;
   }
   return plain;
@@ -425,7 +426,8 @@ Status OnnxGraphExporter::ExportNode(const whet::Node& node) {
   const bool compares_strings = node.Is("Equal") && node.input(0)->type.dtype == DType::kString;
   if (compares_strings) needed_opset_ = std::max(needed_opset_, 19);
   subgraphs_of_ = node.subgraphs.empty() ? nullptr : &node;
-  Status status = node.op().to_onnx != nullptr ? node.op().to_onnx(node, *this) : ExportOneToOne(node);
+  const auto to_onnx = SpellingsOf(node.op()).to_onnx;
+  Status status = to_onnx != nullptr ? to_onnx(node, *this) : ExportOneToOne(node);
   subgraphs_of_ = nullptr;
   if (status.ok()) status = std::move(status_);
   if (status.ok()) return status;

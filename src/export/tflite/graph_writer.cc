@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "export/tflite/node_kinds.h"
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet {
@@ -25,7 +25,7 @@ std::string_view FusedName(const Node& node) {
 
 // The operator's builtin of the same inputs, outputs and options; empty if there is none.
 std::string_view PlainBuiltin(const OpDef& op) {
-  for (const TfliteSpelling& spelling : op.tflite) {
+  for (const TfliteSpelling& spelling : SpellingsOf(op).tflite) {
     if (spelling.import == nullptr) return spelling.builtin;
   }
   return {};
@@ -62,7 +62,7 @@ void TfliteGraphWriter::Operator(std::string_view builtin, std::span<const Tenso
 }
 
 const Node* TfliteGraphWriter::FusableActivation(const Node& node) const {
-  if (!TfliteFormOf(node.op()).activation || node.outputs().empty()) return nullptr;
+  if (!SpellingsOf(node.op()).to_tflite.activation || node.outputs().empty()) return nullptr;
   const Value* output = node.output();
   if (output->uses().size() != 1 || graph_.IsLive(output) || output->type.dtype != DType::kF32)
     return nullptr;
@@ -72,7 +72,7 @@ const Node* TfliteGraphWriter::FusableActivation(const Node& node) const {
 }
 
 bool TfliteGraphWriter::CanBeQuantized(const Node& node, const Value* result) {
-  const TfliteForm& form = TfliteFormOf(node.op());
+  const TfliteForm& form = SpellingsOf(node.op()).to_tflite;
   if (form.scales == TfliteScales::kNone) return false;
   const bool equal = form.scales == TfliteScales::kEqual || form.scales == TfliteScales::kMoved;
   std::optional<QuantizationParameters> first;
@@ -117,7 +117,7 @@ Status TfliteGraphWriter::TryNode(const Node& node, const Manner& manner) {
   const auto old_weights = weights_;
   const auto old_small = small_;
   const auto old_names = names_;
-  const TfliteForm& form = TfliteFormOf(node.op());
+  const TfliteForm& form = SpellingsOf(node.op()).to_tflite;
   Status status;
   if (form.write != nullptr) {
     status = form.write(node, *this);

@@ -5,7 +5,7 @@
 
 #include "ir/builder.h"
 #include "ir/op_def.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet {
@@ -32,7 +32,7 @@ Status Replace(Graph& graph, Value* from, Value* to, GraphBuilder& builder) {
 }
 
 Status ExpandNode(Graph& graph, Node* node, bool* changed) {
-  const TfliteForm& form = TfliteFormOf(node->op());
+  const TfliteForm& form = SpellingsOf(node->op()).to_tflite;
   if (form.expand == nullptr) return {};
   GraphBuilder builder(graph, node);
   builder.SetNodeName(node->name());

@@ -7,7 +7,7 @@
 #include "ir/builder.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
-#include "ir/tflite_sink.h"
+#include "ir/spelling.h"
 #include "ops/elements_common.h"
 
 namespace whet {
@@ -134,7 +134,7 @@ std::vector<size_t> QuantizedInputs(const Node& node) {
   for (size_t i = 0; i < node.inputs().size(); ++i) {
     const Value* input = node.input(i);
     if (input == nullptr || input->type.dtype != DType::kF32) continue;
-    if ((TfliteFormOf(node.op()).unquantized_inputs >> i & 1) == 0) inputs.push_back(i);
+    if ((SpellingsOf(node.op()).to_tflite.unquantized_inputs >> i & 1) == 0) inputs.push_back(i);
   }
   return inputs;
 }
@@ -221,7 +221,7 @@ Result<bool> FixOutput(Graph& graph, Node* node, const QuantizationParameters& w
 }
 
 Result<bool> FixScales(Graph& graph, Node* node) {
-  const TfliteScales scales = TfliteFormOf(node->op()).scales;
+  const TfliteScales scales = SpellingsOf(node->op()).to_tflite.scales;
   const std::vector<size_t> inputs = QuantizedInputs(*node);
   QuantizationParameters parameters;
   const Value* integers = inputs.empty() ? nullptr : IntegersFor(node->input(inputs[0]), &parameters);
@@ -254,7 +254,7 @@ Status PrepareQuantization(Graph& graph) {
   for (int round = 0; changed && round < kMostRounds; ++round) {
     changed = false;
     for (Node* node : graph.NodeList()) {
-      if (TfliteFormOf(node->op()).scales == TfliteScales::kMoved) {
+      if (SpellingsOf(node->op()).to_tflite.scales == TfliteScales::kMoved) {
         WHET_ASSIGN_OR_RETURN(const bool moved, PropagateForward(graph, node));
         changed = changed || moved;
       }
@@ -263,7 +263,7 @@ Status PrepareQuantization(Graph& graph) {
     }
     auto nodes = graph.NodeList();
     for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
-      if (TfliteFormOf((*node)->op()).scales != TfliteScales::kMoved) continue;
+      if (SpellingsOf((*node)->op()).to_tflite.scales != TfliteScales::kMoved) continue;
       WHET_ASSIGN_OR_RETURN(const bool moved, PropagateBackward(graph, *node));
       changed = changed || moved;
     }

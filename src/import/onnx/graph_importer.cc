@@ -59,7 +59,7 @@ Result<std::unique_ptr<Graph>> OnnxGraphImporter::Import() {
   WHET_RETURN_IF_ERROR(IndexFunctions());
   exported_ = model_.producer_name() == "whet";
   for (const OpDef* op : AllOps()) {
-    for (const OnnxSpelling& spelling : op->onnx) {
+    for (const OnnxSpelling& spelling : SpellingsOf(*op).onnx) {
       spellings_[NormalDomain(std::string(spelling.domain)) + ':' + std::string(spelling.op_type)].push_back(
           {op, &spelling});
     }

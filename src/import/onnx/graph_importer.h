@@ -13,6 +13,7 @@
 #include "import/onnx/tensor_reader.h"
 #include "ir/builder.h"
 #include "ir/foreign.h"
+#include "ir/spelling.h"
 
 namespace onnx {
 class AttributeProto;

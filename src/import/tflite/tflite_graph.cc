@@ -6,7 +6,6 @@
 #include "import/tflite/tflite_options.h"
 #include "ir/evaluate.h"
 #include "ir/infer.h"
-#include "ir/op_def.h"
 #include "ops/onnx_dtype_common.h"
 #include "tflite_schema_generated.h"
 
@@ -47,7 +46,7 @@ void RemoveUnusedNodes(Graph& graph, const std::unordered_set<const Value*>& liv
 
 TfliteGraphImporter::TfliteGraphImporter(TfliteFile& file, const TfliteImportOptions& options) : file_(file) {
   for (const OpDef* def : AllOps()) {
-    for (const TfliteSpelling& spelling : def->tflite)
+    for (const TfliteSpelling& spelling : SpellingsOf(*def).tflite)
       spellings_.try_emplace(spelling.builtin, def, &spelling);
   }
   // Honest files call a subgraph from a few places at most.

@@ -14,7 +14,7 @@
 #include "ir/builder.h"
 #include "ir/evaluate.h"
 #include "ir/foreign.h"
-#include "ir/op_def.h"
+#include "ir/spelling.h"
 
 namespace whet {
 

@@ -56,18 +56,16 @@ struct DotTileArgs {
   // Instead of the sums, for tiles that quantize them; pointers are at the tile's first column.
   const int32_t* offset;
   const float* multiplier;
+  bool signed_output;
   int32_t zero_point, low, high;
   uint8_t* output;
   int64_t out_stride;
 };
 
-// What becomes of a tile's sums: they are stored, or completed and stored as steps of T, where all columns
+// What becomes of a tile's sums: they are stored, or completed and stored as 8-bit steps, where all columns
 // are whole vectors.
 struct StoreSums {};
-template <typename T>
-struct StoreSteps {
-  using Type = T;
-};
+struct StoreSteps {};
 
 #if !defined(__AVX2__)
 using PairBytes = int8_t __attribute__((vector_size(16)));
@@ -199,11 +197,11 @@ WHET_INLINE void FinishDots(StoreSums, const DotTileArgs& args, const I32 (&acc)
   }
 }
 #if defined(__AVX2__)
-template <typename T, int kRows, int kVectors>
-WHET_INLINE void FinishDots(StoreSteps<T>, const DotTileArgs& args, const I32 (&acc)[kRows][kVectors]) {
+template <int kRows, int kVectors>
+WHET_INLINE void FinishDots(StoreSteps, const DotTileArgs& args, const I32 (&acc)[kRows][kVectors]) {
   static_assert(kVectors <= 2);
   constexpr int kRowsAtOnce = 4 / kVectors;
-  const PackedSteps<T> steps(args.zero_point, args.low, args.high);
+  const PackedSteps steps(args.signed_output, args.zero_point, args.low, args.high);
   F32 multiplier[kVectors];
 #pragma GCC unroll 2
   for (int v = 0; v < kVectors; ++v) multiplier[v] = Load(args.multiplier + v * kLanes);
@@ -215,7 +213,7 @@ WHET_INLINE void FinishDots(StoreSteps<T>, const DotTileArgs& args, const I32 (&
       const int row = i + k / kVectors < kRows ? i + k / kVectors : kRows - 1;
       x[k] = ConvertToF32(acc[row][k % kVectors]) * multiplier[k % kVectors];
     }
-    const Wide bytes = PackedSteps<T>::PackInOrder(steps, x[0], x[1], x[2], x[3]);
+    const Wide bytes = PackedSteps::PackInOrder(steps, x[0], x[1], x[2], x[3]);
 #pragma GCC unroll 4
     for (int k = 0; k < kRowsAtOnce; ++k) {
       if (i + k < kRows) {

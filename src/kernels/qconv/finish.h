@@ -3,6 +3,7 @@
 
 #include "kernels/qconv/dot_tile.h"
 #include "kernels/qconv/qconv.h"
+#include "kernels/requantize/bytes_simd.h"
 #include "kernels/requantize/pack_bytes.h"
 #include "kernels/requantize/requantize_simd.h"
 
@@ -78,9 +79,8 @@ WHET_INLINE I32 OffsetAt(const Finish& f, int64_t j) {
 
 // Rows of one or two whole vectors, four vectors at once. Where rows are left over, the last one is done
 // again.
-template <typename T>
-void FinishWhole(const Finish& f, const qconv::Params& p, T* output) {
-  const PackedSteps<T> steps(p.output_zero, p.low, p.high);
+static void FinishWhole(const Finish& f, const qconv::Params& p, uint8_t* output) {
+  const PackedSteps steps(p.output == DType::kI8, p.output_zero, p.low, p.high);
   const auto store = [&](int64_t row, auto part) {
     std::memcpy(output + row * f.out_stride, &part, sizeof(part));
   };
@@ -91,7 +91,7 @@ void FinishWhole(const Finish& f, const qconv::Params& p, T* output) {
   if (f.columns == kLanes) {
     for (int64_t i = 0; i < f.rows; i += 4) {
       const int64_t rows[4] = {i, at_most(i + 1, last), at_most(i + 2, last), at_most(i + 3, last)};
-      const __m256i bytes = PackedSteps<T>::PackInOrder(
+      const __m256i bytes = PackedSteps::PackInOrder(
           steps, Scaled(f, rows[0], 0, offset, multiplier), Scaled(f, rows[1], 0, offset, multiplier),
           Scaled(f, rows[2], 0, offset, multiplier), Scaled(f, rows[3], 0, offset, multiplier));
       store(rows[0], _mm256_extract_epi64(bytes, 0));
@@ -105,7 +105,7 @@ void FinishWhole(const Finish& f, const qconv::Params& p, T* output) {
   const F32 multiplier1 = Load(f.multiplier + kLanes);
   for (int64_t i = 0; i < f.rows; i += 2) {
     const int64_t second = at_most(i + 1, last);
-    const __m256i bytes = PackedSteps<T>::PackInOrder(
+    const __m256i bytes = PackedSteps::PackInOrder(
         steps, Scaled(f, i, 0, offset, multiplier), Scaled(f, i, kLanes, offset1, multiplier1),
         Scaled(f, second, 0, offset, multiplier), Scaled(f, second, kLanes, offset1, multiplier1));
     store(i, _mm256_castsi256_si128(bytes));
@@ -114,8 +114,7 @@ void FinishWhole(const Finish& f, const qconv::Params& p, T* output) {
 }
 #endif
 
-template <typename T>
-static void FinishSteps(const Finish& f, const qconv::Params& p, T* output) {
+static void FinishSteps(const Finish& f, const qconv::Params& p, uint8_t* output) {
 #if defined(__AVX2__) && !defined(__AVX512F__)
   if (f.columns == kLanes || f.columns == 2 * kLanes) return FinishWhole(f, p, output);
 #endif
@@ -125,11 +124,11 @@ static void FinishSteps(const Finish& f, const qconv::Params& p, T* output) {
       f, [&](int64_t j) { multiplier = Load(f.multiplier + j); },
       [&](int64_t i, int64_t j, int64_t lanes, I32 sum) {
         const I32 y = Requantize(sum, multiplier, steps);
-        T* to = output + i * f.out_stride + j;
+        uint8_t* to = output + i * f.out_stride + j;
         if (lanes == kLanes) {
-          StoreNarrow(to, y);
+          StoreBytes(to, y);
         } else {
-          StoreNarrowPartial(to, y, lanes);
+          StoreBytesPartial(to, y, lanes);
         }
       });
 }
@@ -163,7 +162,7 @@ static void FinishSums(const Finish& f, int32_t* output) {
 // `at`: the output's element that the tile begins with.
 static void FinishTile(const Finish& f, const qconv::Params& p, void* output, int64_t at) {
   switch (p.output) {
-    case DType::kI8: FinishSteps(f, p, static_cast<int8_t*>(output) + at); break;
+    case DType::kI8:
     case DType::kU8: FinishSteps(f, p, static_cast<uint8_t*>(output) + at); break;
     case DType::kF32: FinishFloats(f, static_cast<float*>(output) + at); break;
     default: FinishSums(f, static_cast<int32_t*>(output) + at); break;

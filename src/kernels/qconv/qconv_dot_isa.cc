@@ -57,10 +57,8 @@ int32_t SumOf(const uint8_t* elements, int64_t length) {
 // The tiles that quantize their sums to outputs of that type; null if there are none.
 const DotTileFn (*QuantizingTiles([[maybe_unused]] DType output))[kDotRows] {
 #if defined(__AVX2__)
-  static constexpr DotTiles<ByteProduct, StoreSteps<uint8_t>> kUnsigned;
-  static constexpr DotTiles<ByteProduct, StoreSteps<int8_t>> kSigned;
-  if (output == DType::kU8) return kUnsigned.fn;
-  if (output == DType::kI8) return kSigned.fn;
+  static constexpr DotTiles<ByteProduct, StoreSteps> kTiles;
+  if (output == DType::kU8 || output == DType::kI8) return kTiles.fn;
 #endif
   return nullptr;
 }
@@ -110,6 +108,7 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
   tile.segments = layout.segments;
   tile.groups = groups_of_k;
   tile.sums = sums;
+  tile.signed_output = p.output == DType::kI8;
   tile.zero_point = p.output_zero;
   tile.low = p.low;
   tile.high = p.high;

@@ -189,10 +189,10 @@ void TakeZerosOff(const Chunk& chunk, const uint8_t* quads, int64_t pixels, cons
 
 #if defined(__AVX2__)
 // The outputs of a strip of all channels that are computed at once, without a way through memory.
-template <typename T, bool kRest, int kColumns>
+template <bool kRest, int kColumns>
 void QuantizeStrip(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output) {
   const Params& p = *chunk.params;
-  const PackedSteps<T> steps(p.output_zero, p.low, p.high);
+  const PackedSteps steps(p.output == DType::kI8, p.output_zero, p.low, p.high);
   const Taps<kColumns> taps(chunk);
   const I32 offset[4] = {chunk.offset[0], chunk.offset[1], chunk.offset[2], chunk.offset[3]};
   const F32 multiplier[4] = {chunk.multiplier[0], chunk.multiplier[1], chunk.multiplier[2],
@@ -201,21 +201,21 @@ void QuantizeStrip(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uin
   for (int64_t i = 0; i < pixels; ++i, quads += step, output += out_step) {
     I32 sums[4] = {offset[0], offset[1], offset[2], offset[3]};
     Taps<kColumns>::template Add<kRest>(taps, quads, sums);
-    const Wide bytes = PackedSteps<T>::Pack(
-        steps, ConvertToF32(sums[0]) * multiplier[0], ConvertToF32(sums[1]) * multiplier[1],
-        ConvertToF32(sums[2]) * multiplier[2], ConvertToF32(sums[3]) * multiplier[3]);
+    const Wide bytes =
+        PackedSteps::Pack(steps, ConvertToF32(sums[0]) * multiplier[0], ConvertToF32(sums[1]) * multiplier[1],
+                          ConvertToF32(sums[2]) * multiplier[2], ConvertToF32(sums[3]) * multiplier[3]);
     std::memcpy(output, &bytes, sizeof(bytes));
   }
 }
 
 // The same for kernels of 3 columns of one quad without dilation, two pixels at once, which share what they
 // load.
-template <typename T, bool kRest, int kStride>
+template <bool kRest, int kStride>
 void QuantizePairs(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output) {
   constexpr int kColumns = 3;
-  if (pixels < 2) return QuantizeStrip<T, kRest, kColumns>(chunk, quads, pixels, output);
+  if (pixels < 2) return QuantizeStrip<kRest, kColumns>(chunk, quads, pixels, output);
   const Params& p = *chunk.params;
-  const PackedSteps<T> steps(p.output_zero, p.low, p.high);
+  const PackedSteps steps(p.output == DType::kI8, p.output_zero, p.low, p.high);
   const int64_t out_step = p.out_stride, part_bytes = chunk.part_bytes;
   const int8_t* weights = chunk.weights;
   for (int64_t i = 0; i < pixels; i += 2) {
@@ -247,7 +247,7 @@ void QuantizePairs(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uin
     }
 #pragma GCC unroll 2
     for (int k = 0; k < 2; ++k) {
-      const Wide bytes = PackedSteps<T>::Pack(steps, scaled[k][0], scaled[k][1], scaled[k][2], scaled[k][3]);
+      const Wide bytes = PackedSteps::Pack(steps, scaled[k][0], scaled[k][1], scaled[k][2], scaled[k][3]);
       std::memcpy(output + (first + k) * out_step, &bytes, sizeof(bytes));
     }
   }
@@ -255,24 +255,19 @@ void QuantizePairs(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uin
 
 using QuantizeStripFn = void (*)(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output);
 
-template <typename T, bool kRest>
+template <bool kRest>
 QuantizeStripFn QuantizeStripOf(const Params& p) {
-  if (p.kernel_h > 4 || p.kernel_w != 3) return QuantizeStrip<T, kRest, 0>;
-  if (p.dilation_w == 1 && p.stride_w == 1) return QuantizePairs<T, kRest, 1>;
-  if (p.dilation_w == 1 && p.stride_w == 2) return QuantizePairs<T, kRest, 2>;
-  return QuantizeStrip<T, kRest, 3>;
+  if (p.kernel_h > 4 || p.kernel_w != 3) return QuantizeStrip<kRest, 0>;
+  if (p.dilation_w == 1 && p.stride_w == 1) return QuantizePairs<kRest, 1>;
+  if (p.dilation_w == 1 && p.stride_w == 2) return QuantizePairs<kRest, 2>;
+  return QuantizeStrip<kRest, 3>;
 }
 
 // Null if the outputs have to be finished otherwise.
 QuantizeStripFn FindQuantizeStrip(const Chunk& chunk) {
   const Params& p = *chunk.params;
-  if (p.output == DType::kU8) {
-    return chunk.has_rest ? QuantizeStripOf<uint8_t, true>(p) : QuantizeStripOf<uint8_t, false>(p);
-  }
-  if (p.output == DType::kI8) {
-    return chunk.has_rest ? QuantizeStripOf<int8_t, true>(p) : QuantizeStripOf<int8_t, false>(p);
-  }
-  return nullptr;
+  if (p.output != DType::kU8 && p.output != DType::kI8) return nullptr;
+  return chunk.has_rest ? QuantizeStripOf<true>(p) : QuantizeStripOf<false>(p);
 }
 
 void PutInTurn(const Finish& f, Chunk* chunk) {

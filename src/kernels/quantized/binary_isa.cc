@@ -1,7 +1,7 @@
 #include "kernels/quantized/binary.h"
 
-#include "kernels/quantized/bytes_simd.h"
 #include "kernels/quantized/halves_simd.h"
+#include "kernels/requantize/bytes_simd.h"
 #include "kernels/requantize/pack_bytes.h"
 #include "kernels/simd/unpack.h"
 
@@ -17,7 +17,10 @@ using quantized_binary::Params;
 // What an operand contributes, before the two are combined: of a sum (x - zero) * ratio, of a product
 // x - zero.
 struct Term {
-  I32 zero;
+  Term(DType type, int32_t zero_point, float of_ratio)
+      : sign(type), zero(Set1(zero_point + sign.excess)), ratio(Set1(of_ratio)) {}
+  EitherSign sign;
+  I32 zero;  // of what `sign` loads
   F32 ratio;
 };
 template <Op op>
@@ -27,11 +30,10 @@ WHET_INLINE F32 Apply(const Term& term, I32 x) {
 }
 
 // kLanes elements at a distance of `stride`, or the first n of them.
-template <typename T>
-WHET_INLINE I32 LoadStrided(const uint8_t* p, int64_t stride, int64_t n) {
-  T bytes[kLanes] = {};
-  for (int64_t i = 0; i < n; ++i) bytes[i] = static_cast<T>(p[i * stride]);
-  return LoadBytes<T>(bytes);
+WHET_INLINE I32 LoadStrided(const EitherSign& sign, const uint8_t* p, int64_t stride, int64_t n) {
+  uint8_t together[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) together[i] = p[i * stride];
+  return LoadBytes(sign, together);
 }
 
 enum class Walk { kDense, kRepeated, kStrided };
@@ -42,11 +44,11 @@ struct RowOperands {
   int64_t y_stride, a_stride, b_stride;
 };
 
-template <Op op, typename A, typename B, Walk a_walk, Walk b_walk>
+template <Op op, Walk a_walk, Walk b_walk>
 void BinaryRow(const RowOperands& row, int64_t n, const Term& a, const Term& b, const Steps& steps) {
   F32 a_repeated = Zero(), b_repeated = Zero();
-  if (a_walk == Walk::kRepeated) a_repeated = Apply<op>(a, Set1(int32_t{static_cast<A>(*row.a)}));
-  if (b_walk == Walk::kRepeated) b_repeated = Apply<op>(b, Set1(int32_t{static_cast<B>(*row.b)}));
+  if (a_walk == Walk::kRepeated) a_repeated = Apply<op>(a, RepeatByte(a.sign, *row.a));
+  if (b_walk == Walk::kRepeated) b_repeated = Apply<op>(b, RepeatByte(b.sign, *row.b));
   const F32 ratio = a.ratio;
   const auto combine = [&](I32 xa, I32 xb) {
     const F32 ta = a_walk == Walk::kRepeated ? a_repeated : Apply<op>(a, xa);
@@ -58,20 +60,20 @@ void BinaryRow(const RowOperands& row, int64_t n, const Term& a, const Term& b, 
     for (; i < n; i += kLanes) {
       const int64_t lanes = n - i < kLanes ? n - i : kLanes;
       uint8_t bytes[kLanes];
-      StoreBytes(bytes, combine(LoadStrided<A>(row.a + i * row.a_stride, row.a_stride, lanes),
-                                LoadStrided<B>(row.b + i * row.b_stride, row.b_stride, lanes)));
+      StoreBytes(bytes, combine(LoadStrided(a.sign, row.a + i * row.a_stride, row.a_stride, lanes),
+                                LoadStrided(b.sign, row.b + i * row.b_stride, row.b_stride, lanes)));
       for (int64_t k = 0; k < lanes; ++k) row.y[(i + k) * row.y_stride] = bytes[k];
     }
     return;
   }
   for (; i + kLanes <= n; i += kLanes) {
-    const I32 xa = a_walk == Walk::kDense ? LoadBytes<A>(row.a + i) : I32{};
-    const I32 xb = b_walk == Walk::kDense ? LoadBytes<B>(row.b + i) : I32{};
+    const I32 xa = a_walk == Walk::kDense ? LoadBytes(a.sign, row.a + i) : I32{};
+    const I32 xb = b_walk == Walk::kDense ? LoadBytes(b.sign, row.b + i) : I32{};
     StoreBytes(row.y + i, combine(xa, xb));
   }
   if (i < n) {
-    const I32 xa = a_walk == Walk::kDense ? LoadBytesPartial<A>(row.a + i, n - i) : I32{};
-    const I32 xb = b_walk == Walk::kDense ? LoadBytesPartial<B>(row.b + i, n - i) : I32{};
+    const I32 xa = a_walk == Walk::kDense ? LoadBytesPartial(a.sign, row.a + i, n - i) : I32{};
+    const I32 xb = b_walk == Walk::kDense ? LoadBytesPartial(b.sign, row.b + i, n - i) : I32{};
     StoreBytesPartial(row.y + i, combine(xa, xb), n - i);
   }
 }
@@ -108,9 +110,9 @@ WHET_INLINE F32 RepeatedWide(uint8_t byte, DType type, int32_t zero_point) {
 }
 
 // The whole vectors of a row; returns how many elements these are.
-template <Op op, typename Y, Walk a_walk, Walk b_walk>
+template <Op op, Walk a_walk, Walk b_walk>
 int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTerm& a, const WideTerm& b) {
-  const PackedSteps<Y> steps(p.y_zero, p.low, p.high);
+  const PackedSteps steps(p.y_type == DType::kI8, p.y_zero, p.low, p.high);
   F32 xa[4], xb[4];
   if (a_walk == Walk::kRepeated) {
     for (F32& x : xa) x = RepeatedWide(*row.a, p.a_type, p.a_zero);
@@ -127,7 +129,7 @@ int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTe
     for (int v = 0; v < 4; ++v) {
       y[v] = op == Op::kAdd ? xa[v] * a.ratio + xb[v] * b.ratio : xa[v] * xb[v] * a.ratio;
     }
-    const Wide bytes = PackedSteps<Y>::Pack(steps, y[0], y[1], y[2], y[3]);
+    const Wide bytes = PackedSteps::Pack(steps, y[0], y[1], y[2], y[3]);
     std::memcpy(row.y + i, &bytes, sizeof(bytes));
   }
   return i;
@@ -135,39 +137,29 @@ int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTe
 
 using WideRowFn = int64_t (*)(const Params&, const RowOperands&, int64_t, const WideTerm&, const WideTerm&);
 
-template <Op op, typename Y>
+template <Op op>
 WideRowFn WideRowFor(const RowOperands& row) {
-  if (row.a_stride == 1 && row.b_stride == 1) return WideRow<op, Y, Walk::kDense, Walk::kDense>;
-  if (row.a_stride == 1 && row.b_stride == 0) return WideRow<op, Y, Walk::kDense, Walk::kRepeated>;
-  if (row.a_stride == 0 && row.b_stride == 1) return WideRow<op, Y, Walk::kRepeated, Walk::kDense>;
+  if (row.a_stride == 1 && row.b_stride == 1) return WideRow<op, Walk::kDense, Walk::kDense>;
+  if (row.a_stride == 1 && row.b_stride == 0) return WideRow<op, Walk::kDense, Walk::kRepeated>;
+  if (row.a_stride == 0 && row.b_stride == 1) return WideRow<op, Walk::kRepeated, Walk::kDense>;
   return nullptr;
 }
 WideRowFn FindWideRow(const Params& p, const RowOperands& row, int64_t columns) {
   if (row.y_stride != 1 || columns < kVectorBytes) return nullptr;
-  const bool is_signed = p.y_type == DType::kI8;
-  if (p.op == Op::kAdd)
-    return is_signed ? WideRowFor<Op::kAdd, int8_t>(row) : WideRowFor<Op::kAdd, uint8_t>(row);
-  return is_signed ? WideRowFor<Op::kMul, int8_t>(row) : WideRowFor<Op::kMul, uint8_t>(row);
+  return p.op == Op::kAdd ? WideRowFor<Op::kAdd>(row) : WideRowFor<Op::kMul>(row);
 }
 #endif
 
-template <Op op, typename A, typename B>
+template <Op op>
 RowFn RowFor(const RowOperands& row) {
   const bool a_dense = row.a_stride == 1, b_dense = row.b_stride == 1;
   const bool a_repeated = row.a_stride == 0, b_repeated = row.b_stride == 0;
   if (row.y_stride == 1) {
-    if (a_dense && b_dense) return BinaryRow<op, A, B, Walk::kDense, Walk::kDense>;
-    if (a_dense && b_repeated) return BinaryRow<op, A, B, Walk::kDense, Walk::kRepeated>;
-    if (a_repeated && b_dense) return BinaryRow<op, A, B, Walk::kRepeated, Walk::kDense>;
+    if (a_dense && b_dense) return BinaryRow<op, Walk::kDense, Walk::kDense>;
+    if (a_dense && b_repeated) return BinaryRow<op, Walk::kDense, Walk::kRepeated>;
+    if (a_repeated && b_dense) return BinaryRow<op, Walk::kRepeated, Walk::kDense>;
   }
-  return BinaryRow<op, A, B, Walk::kStrided, Walk::kStrided>;
-}
-
-template <Op op>
-RowFn RowOfTypes(const Params& p, const RowOperands& row) {
-  const bool a_signed = p.a_type == DType::kI8, b_signed = p.b_type == DType::kI8;
-  if (a_signed) return b_signed ? RowFor<op, int8_t, int8_t>(row) : RowFor<op, int8_t, uint8_t>(row);
-  return b_signed ? RowFor<op, uint8_t, int8_t>(row) : RowFor<op, uint8_t, uint8_t>(row);
+  return BinaryRow<op, Walk::kStrided, Walk::kStrided>;
 }
 
 // Of 16-bit integers of one type.
@@ -230,7 +222,7 @@ template <typename T>
 void RunHalves(const Args& args, int64_t begin, int64_t end) {
   const Params& p = *static_cast<const Params*>(args.params);
   const int columns_at = p.dims - 1;
-  const Term a{Set1(p.a_zero), Set1(p.a_ratio)}, b{Set1(p.b_zero), Set1(p.b_ratio)};
+  const Term a(p.a_type, p.a_zero, p.a_ratio), b(p.b_type, p.b_zero, p.b_ratio);
   const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
   const auto run = p.op == Op::kAdd ? BinaryRowOfHalves<Op::kAdd, T> : BinaryRowOfHalves<Op::kMul, T>;
   ForRows(p, begin, end, [&](const int64_t(&at)[3], int64_t columns) {
@@ -248,13 +240,13 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
   if (p.y_type == DType::kI16) return RunHalves<int16_t>(args, begin, end);
   if (p.y_type == DType::kU16) return RunHalves<uint16_t>(args, begin, end);
   const int columns_at = p.dims - 1;
-  const Term a{Set1(p.a_zero), Set1(p.a_ratio)}, b{Set1(p.b_zero), Set1(p.b_ratio)};
+  const Term a(p.a_type, p.a_zero, p.a_ratio), b(p.b_type, p.b_zero, p.b_ratio);
   const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
   RowOperands row{};
   row.y_stride = p.stride[0][columns_at];
   row.a_stride = p.stride[1][columns_at];
   row.b_stride = p.stride[2][columns_at];
-  const RowFn run = p.op == Op::kAdd ? RowOfTypes<Op::kAdd>(p, row) : RowOfTypes<Op::kMul>(p, row);
+  const RowFn run = p.op == Op::kAdd ? RowFor<Op::kAdd>(row) : RowFor<Op::kMul>(row);
 #if defined(__AVX2__)
   const WideRowFn wide = FindWideRow(p, row, p.size[columns_at]);
   const WideTerm wide_a(p.a_type, p.a_zero, p.a_ratio), wide_b(p.b_type, p.b_zero, p.b_ratio);

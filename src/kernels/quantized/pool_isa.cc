@@ -1,7 +1,7 @@
 #include "kernels/pool/taps.h"
-#include "kernels/quantized/bytes_simd.h"
 #include "kernels/quantized/halves_simd.h"
 #include "kernels/quantized/pool.h"
+#include "kernels/requantize/bytes_simd.h"
 
 namespace whet::kernels::WHET_ISA {
 

@@ -1,7 +1,7 @@
 #include "kernels/quantized/prelu.h"
 
-#include "kernels/quantized/bytes_simd.h"
 #include "kernels/quantized/halves_simd.h"
+#include "kernels/requantize/bytes_simd.h"
 #include "kernels/requantize/pack_bytes.h"
 
 namespace whet::kernels::WHET_ISA {
@@ -14,7 +14,8 @@ using quantized_prelu::Params;
 
 // What the elements are in the output's scale.
 struct Scaling {
-  I32 zero;
+  EitherSign sign;
+  I32 zero;  // of what `sign` loads
   F32 positive;
 };
 WHET_INLINE F32 Scaled(const Scaling& scaling, I32 x, F32 negative) {
@@ -22,27 +23,28 @@ WHET_INLINE F32 Scaled(const Scaling& scaling, I32 x, F32 negative) {
   return t * Select(t < 0.0f, negative, scaling.positive);
 }
 
-template <typename X, typename Y>
 void PReluRow(const Params& p, const uint8_t* x, uint8_t* y, const float* negative, const Scaling& scaling,
               const Steps& steps) {
   const int64_t n = p.channels;
   int64_t c = 0;
 #if defined(__AVX2__)
-  const PackedSteps<Y> packed(p.y_zero, p.low, p.high);
+  const PackedSteps packed(p.y_type == DType::kI8, p.y_zero, p.low, p.high);
   for (; c + kVectorBytes <= n; c += kVectorBytes) {
     F32 values[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
-      values[v] = Scaled(scaling, LoadBytes<X>(x + c + v * kLanes), Load(negative + c + v * kLanes));
+      values[v] =
+          Scaled(scaling, LoadBytes(scaling.sign, x + c + v * kLanes), Load(negative + c + v * kLanes));
     }
-    const Wide bytes = PackedSteps<Y>::PackInOrder(packed, values[0], values[1], values[2], values[3]);
+    const Wide bytes = PackedSteps::PackInOrder(packed, values[0], values[1], values[2], values[3]);
     std::memcpy(y + c, &bytes, sizeof(bytes));
   }
 #endif
   for (; c + kLanes <= n; c += kLanes)
-    StoreBytes(y + c, ToSteps(Scaled(scaling, LoadBytes<X>(x + c), Load(negative + c)), steps));
+    StoreBytes(y + c, ToSteps(Scaled(scaling, LoadBytes(scaling.sign, x + c), Load(negative + c)), steps));
   if (c < n) {
-    const F32 value = Scaled(scaling, LoadBytesPartial<X>(x + c, n - c), LoadPartial(negative + c, n - c));
+    const F32 value =
+        Scaled(scaling, LoadBytesPartial(scaling.sign, x + c, n - c), LoadPartial(negative + c, n - c));
     StoreBytesPartial(y + c, ToSteps(value, steps), n - c);
   }
 }
@@ -61,7 +63,8 @@ void PReluRowOfHalves(const Params& p, const T* x, T* y, const float* negative, 
 template <typename T, typename RowFn>
 WHET_INLINE void ForRows(const Args& args, int64_t begin, int64_t end, RowFn run) {
   const Params& p = *static_cast<const Params*>(args.params);
-  const Scaling scaling{Set1(p.x_zero), Set1(p.positive)};
+  const EitherSign sign(p.x_type);
+  const Scaling scaling{sign, Set1(p.x_zero + sign.excess), Set1(p.positive)};
   const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t first = unit * p.block_rows;
@@ -83,12 +86,9 @@ void QuantizedPRelu(const Args& args, int64_t begin, int64_t end) {
   };
   if (p.x_type == DType::kI16) return ForRows<int16_t>(args, begin, end, run_halves);
   if (p.x_type == DType::kU16) return ForRows<uint16_t>(args, begin, end, run_halves);
-  const bool x_signed = p.x_type == DType::kI8, y_signed = p.y_type == DType::kI8;
-  const auto row = x_signed ? (y_signed ? PReluRow<int8_t, int8_t> : PReluRow<int8_t, uint8_t>)
-                            : (y_signed ? PReluRow<uint8_t, int8_t> : PReluRow<uint8_t, uint8_t>);
   ForRows<uint8_t>(args, begin, end,
                    [&](const uint8_t* x, uint8_t* y, const Scaling& scaling, const Steps& steps) {
-                     row(p, x, y, negative, scaling, steps);
+                     PReluRow(p, x, y, negative, scaling, steps);
                    });
 }
 

@@ -1,6 +1,6 @@
 #include "kernels/quantized/resize_8bit.h"
 
-#include "kernels/quantized/bytes_simd.h"
+#include "kernels/requantize/bytes_simd.h"
 
 namespace whet::kernels::WHET_ISA {
 

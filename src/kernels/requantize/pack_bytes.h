@@ -19,13 +19,14 @@ using Wide = __m512i;
 using Wide = __m256i;
 #endif
 
-// T is int8_t or uint8_t.
-template <typename T>
+// Unsigned steps are made as signed ones that are 128 less, and get their highest bit turned at the end: so
+// one code serves both.
 struct PackedSteps {
-  PackedSteps(int32_t zero_point, int32_t lowest, int32_t highest)
-      : zero(WHET_WIDE(set1_epi16)(static_cast<int16_t>(zero_point))),
-        low(WHET_WIDE(set1_epi8)(static_cast<char>(lowest))),
-        high(WHET_WIDE(set1_epi8)(static_cast<char>(highest))) {}
+  PackedSteps(bool is_signed, int32_t zero_point, int32_t lowest, int32_t highest)
+      : zero(WHET_WIDE(set1_epi16)(static_cast<int16_t>(zero_point - (is_signed ? 0 : 128)))),
+        low(WHET_WIDE(set1_epi8)(static_cast<char>(lowest - (is_signed ? 0 : 128)))),
+        high(WHET_WIDE(set1_epi8)(static_cast<char>(highest - (is_signed ? 0 : 128)))),
+        flip(WHET_WIDE(set1_epi8)(static_cast<char>(is_signed ? 0 : 128))) {}
 
   WHET_INLINE Wide Halves(F32 a, F32 b) {
     // Beyond what 16 bits hold everything ends at the bound; the number that may be none stands second.
@@ -37,13 +38,8 @@ struct PackedSteps {
   WHET_INLINE Wide Pack(const PackedSteps& steps, F32 a, F32 b, F32 c, F32 d) {
     const Wide ab = WHET_WIDE(adds_epi16)(Halves(a, b), steps.zero);
     const Wide cd = WHET_WIDE(adds_epi16)(Halves(c, d), steps.zero);
-    if constexpr (static_cast<T>(-1) < 0) {
-      const Wide bytes = WHET_WIDE(packs_epi16)(ab, cd);
-      return WHET_WIDE(min_epi8)(WHET_WIDE(max_epi8)(bytes, steps.low), steps.high);
-    } else {
-      const Wide bytes = WHET_WIDE(packus_epi16)(ab, cd);
-      return WHET_WIDE(min_epu8)(WHET_WIDE(max_epu8)(bytes, steps.low), steps.high);
-    }
+    const Wide bytes = WHET_WIDE(packs_epi16)(ab, cd);
+    return WHET_WIDE(min_epi8)(WHET_WIDE(max_epi8)(bytes, steps.low), steps.high) ^ steps.flip;
   }
   // The steps of a, then of b, c, d.
   WHET_INLINE Wide PackInOrder(const PackedSteps& steps, F32 a, F32 b, F32 c, F32 d) {
@@ -58,6 +54,7 @@ struct PackedSteps {
 
   Wide zero;  // 16 bits
   Wide low, high;
+  Wide flip;
 };
 
 #undef WHET_WIDE

@@ -23,6 +23,19 @@ WHET_INLINE I32 LoadBytesPartial(const void* p, int64_t n) {
 #endif
 }
 
+// Bytes of a sign that only the run knows, which one code loads: signed ones with their highest bit turned,
+// which makes them greater by `excess`. A zero point that is greater by as much takes that off again.
+struct EitherSign {
+  explicit EitherSign(DType type) : excess(type == DType::kI8 ? 128 : 0), flip(Set1(excess)) {}
+  int32_t excess;
+  I32 flip;
+};
+WHET_INLINE I32 LoadBytes(const EitherSign& sign, const void* p) { return LoadBytes<uint8_t>(p) ^ sign.flip; }
+WHET_INLINE I32 LoadBytesPartial(const EitherSign& sign, const void* p, int64_t n) {
+  return LoadBytesPartial<uint8_t>(p, n) ^ sign.flip;
+}
+WHET_INLINE I32 RepeatByte(const EitherSign& sign, uint8_t byte) { return Set1(int32_t{byte}) ^ sign.flip; }
+
 // The low byte of each lane, which is the integer in either sign.
 WHET_INLINE void StoreBytes(void* p, I32 v) {
 #if defined(__AVX2__) && !defined(__AVX512F__)
