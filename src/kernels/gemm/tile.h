@@ -62,7 +62,7 @@ template <int kRows, int kVectors, bool kPacked>
 void Tile(const TileArgs& args) {
   constexpr int kSums = kRows * kVectors;
   constexpr int kChains = kSums >= 8 ? 1 : kSums >= 4 ? 2 : 4;
-  constexpr int kUnroll = 4;
+  constexpr int kUnroll = kSums >= 16 ? 2 : 4;
   F32 acc[kChains][kRows][kVectors];
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {

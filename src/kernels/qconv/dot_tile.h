@@ -229,7 +229,7 @@ template <typename Product, typename Output, int kRows, int kVectors>
 void DotTile(const DotTileArgs& args) {
   constexpr int kSums = kRows * kVectors;
   constexpr int kChains = kSums >= 8 ? 1 : kSums >= 4 ? 2 : 4;
-  constexpr int kUnroll = 4;
+  constexpr int kUnroll = kSums >= 16 ? 2 : 4;
   constexpr int64_t kStep = kVectors * kLanes * Product::kGroupBytes;
   I32 acc[kChains][kRows][kVectors] = {};
   if constexpr (!std::is_same_v<Output, StoreSums>) {
