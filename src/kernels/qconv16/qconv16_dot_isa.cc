@@ -42,12 +42,17 @@ namespace {
 
 using qconv16::Params;
 
-// Elements of 16 bits by weights of 8, in pairs.
+// Elements of 16 bits by weights of 8, in pairs: where the processor does not multiply bytes, those of 8 bits
+// are widened to that too, and the tiles are the same.
+#if defined(__AVX512VNNI__) || defined(__ARM_FEATURE_DOTPROD)
 struct HalfProduct {
   static constexpr int kGroupBytes = 2;
   WHET_INLINE I32 Load(const int8_t* p) { return LoadSignedPairs(p); }
   WHET_INLINE I32 Add(I32 sum, I32 a, I32 b) { return DotPairs(sum, a, b); }
 };
+#else
+using HalfProduct = ByteProduct;
+#endif
 
 using HalfI32 = int32_t __attribute__((vector_size(kVectorBytes / 2)));
 using HalfF32 = float __attribute__((vector_size(kVectorBytes / 2)));
@@ -138,11 +143,13 @@ void FinishTile(const Finish& f, const Params& p, void* output, int64_t at) {
 }
 
 // The tiles that quantize their sums to outputs of that type; null if there are none.
-const DotTileFn (*QuantizingTiles(DType output))[kDotRows] {
+const DotTileFn (*QuantizingTiles([[maybe_unused]] DType output))[kDotRows] {
+#if defined(__AVX2__)
   static constexpr DotTiles<HalfProduct, StoreHalves<uint16_t>> kUnsigned;
   static constexpr DotTiles<HalfProduct, StoreHalves<int16_t>> kSigned;
   if (output == DType::kU16) return kUnsigned.fn;
   if (output == DType::kI16) return kSigned.fn;
+#endif
   return nullptr;
 }
 
