@@ -108,6 +108,10 @@ class Preparer {
           data::Array array,
           data::RandomArray(input.type.dtype, shape, seed == randoms_.end() ? i : seed->second + i));
       given_[i].push_back(ToTensor(std::move(array)));
+      if (input.type.dtype == DType::kI32 || input.type.dtype == DType::kI64) {
+        if (!result_.random_integers.empty()) result_.random_integers += ", ";
+        result_.random_integers += "'" + input.name() + "'";
+      }
     }
     return Combine();
   }
@@ -438,11 +442,18 @@ void AddPreprocessOptions(Arguments& args, InputArguments* arguments) {
 }
 
 Status ExplainAssumed(Status status, const PreparedInputs& inputs) {
-  if (status.ok() || inputs.assumed.empty()) return status;
+  std::string assumptions;
+  if (!inputs.assumed.empty()) {
+    assumptions =
+        "the model leaves sizes open, and " + inputs.assumed + " was assumed; give --shape NAME=SHAPE";
+  }
+  if (!inputs.random_integers.empty()) {
+    if (!assumptions.empty()) assumptions += "; ";
+    assumptions += "the integers of " + inputs.random_integers + " are random; give them with -i NAME=VALUE";
+  }
+  if (status.ok() || assumptions.empty()) return status;
   const std::string where(status.where());
-  Status explained =
-      Error(status.code(), "%s (the model leaves sizes open, and %s was assumed; give --shape NAME=SHAPE)",
-            std::string(status.what()).c_str(), inputs.assumed.c_str());
+  Status explained = Error(status.code(), "%s (%s)", std::string(status.what()).c_str(), assumptions.c_str());
   return where.empty() ? std::move(explained) : std::move(explained).At(where);
 }
 

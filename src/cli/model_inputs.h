@@ -54,9 +54,11 @@ struct PreparedInputs {
   data::ImagePlacement placement;
   // Random inputs whose open dimensions nobody gave, as "x: 1x3x1x1, …"; empty if there are none.
   std::string assumed;
+  // Inputs of i32 and i64 that are random, as "'sr', 'n'": a model may look up its way by them.
+  std::string random_integers;
 };
 
-// Adds to an error that the shapes were assumed, since that is likely why.
+// Adds to an error what was assumed of the inputs (shapes, integers), since that is likely why.
 Status ExplainAssumed(Status status, const PreparedInputs& inputs);
 
 // What is not given is random with seed 0 if `fill_random`, else an error. The files' shapes must fit the

@@ -112,6 +112,21 @@ TEST_F(PrepareInputsTest, ErrorsSayWhatIsWrong) {
   EXPECT_THAT(ErrorOf(*graph, {"a=1,2,3"}), HasSubstr("3 numbers do not fill"));
 }
 
+TEST_F(PrepareInputsTest, ErrorsSayWhatWasAssumed) {
+  const auto explained = [](const Graph& graph, std::vector<std::string> inputs) {
+    auto prepared = PrepareInputs(graph, {std::move(inputs), {}, {}, {}, {}}, true);
+    EXPECT_TRUE(prepared.ok()) << prepared.status().ToString();
+    return ExplainAssumed(Error(Code::kBadFile, "it fits nothing").At("node 'n'"), *prepared).ToString();
+  };
+  EXPECT_EQ(explained(*OneInput("f32[2]"), {}), "node 'n': it fits nothing");
+  EXPECT_EQ(explained(*OneInput("f32[?,2]"), {}),
+            "node 'n': it fits nothing (the model leaves sizes open, and x=1x2 was assumed; give --shape "
+            "NAME=SHAPE)");
+  EXPECT_EQ(explained(*OneInput("i64[]"), {}),
+            "node 'n': it fits nothing (the integers of 'x' are random; give them with -i NAME=VALUE)");
+  EXPECT_EQ(explained(*OneInput("i64[]"), {"x=16000"}), "node 'n': it fits nothing");
+}
+
 TEST(ParseShape, ReadsWhatItPrints) {
   EXPECT_EQ(ParseShape("1x3x224x224")->ToString(), "1x3x224x224");
   EXPECT_EQ(ParseShape("scalar")->rank(), 0);
