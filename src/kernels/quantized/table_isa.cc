@@ -90,8 +90,8 @@ void LookUp8Bit(const Args& args, int64_t begin, int64_t end) {
         p.columns - first_column < p.block_columns ? p.columns - first_column : p.block_columns;
     const auto* in = static_cast<const uint8_t*>(args.operands[1]) + first_row * p.in_stride + first_column;
     auto* out = static_cast<uint8_t*>(args.operands[0]) + first_row * p.out_stride + first_column;
-    for (int64_t row = 0; row < rows; ++row, in += p.in_stride, out += p.out_stride) {
-      LookUpRow(lookup, entries, in, out, columns);
+    for (int64_t row = 0; row < rows; ++row) {
+      LookUpRow(lookup, entries, in + row * p.in_stride, out + row * p.out_stride, columns);
     }
   }
 }
