@@ -209,7 +209,9 @@ void RunUnits(const Args& args, int64_t begin, int64_t end) {
     const int64_t row = unit / channel_blocks % p.out_height;
     const int64_t batch = unit / channel_blocks / p.out_height;
     const int64_t channels = p.channels - channel < p.channel_block ? p.channels - channel : p.channel_block;
-    const T* image = static_cast<const T*>(args.operands[1]) + batch * p.in_batch_stride + channel;
+    // Of an empty input no address is formed: its strides may be anything.
+    const int64_t at = p.height > 0 && p.width > 0 ? batch * p.in_batch_stride + channel : 0;
+    const T* image = static_cast<const T*>(args.operands[1]) + at;
     T* out =
         static_cast<T*>(args.operands[0]) + batch * p.out_batch_stride + row * p.out_row_stride + channel;
     const Taps rows = ClipTaps(row * p.stride_height - p.pad_top, p.kernel_height, p.dilation_height,
