@@ -73,6 +73,9 @@ constexpr bool IsUnsignedInteger(DType type) {
          type == DType::kU4;
 }
 constexpr bool IsInteger(DType type) { return IsSignedInteger(type) || IsUnsignedInteger(type); }
+// What quantized activations are.
+constexpr bool Is8Bit(DType type) { return type == DType::kI8 || type == DType::kU8; }
+constexpr bool Is16Bit(DType type) { return type == DType::kI16 || type == DType::kU16; }
 
 // "f32", "i64", "bool", "string", …; the spelling of the text form and of the command line.
 std::string_view DTypeName(DType type);

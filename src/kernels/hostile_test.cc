@@ -4,6 +4,7 @@
 
 #include "kernels/attention/attention.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/geometry_testing.h"
 #include "kernels/convert/convert.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm.h"
@@ -154,17 +155,7 @@ TEST(HostileParams, Pool) {
 TEST(HostileParams, IntegerProducts) {
   for (Isa isa : RunnableIsas()) {
     for (bool depthwise : {false, true}) {
-      qconv::Params p;
-      p.batch = 2;
-      p.in_h = p.in_w = 6;
-      p.out_h = p.out_w = 3;
-      p.cin = depthwise ? 19 : 9;
-      p.cout = 19;
-      p.in_stride = p.cin;
-      p.out_stride = 19;
-      p.kernel_h = p.kernel_w = 3;
-      p.stride_h = p.stride_w = 2;
-      p.pad_top = p.pad_left = 1;
+      auto p = conv::Problem<qconv::Params>(2, 6, 6, depthwise ? 19 : 9, 19, 3, 3, 2, 1);
       p.input = DType::kU8;
       p.output = DType::kI8;
       p.input_zero = 100;
@@ -189,17 +180,7 @@ TEST(HostileParams, IntegerProductsOf16Bits) {
     for (bool depthwise : {false, true}) {
       for (bool wide : {false, true}) {
         if (depthwise && wide) continue;
-        qconv16::Params p;
-        p.batch = 2;
-        p.in_h = p.in_w = 6;
-        p.out_h = p.out_w = 3;
-        p.cin = depthwise ? 19 : 90;
-        p.cout = 19;
-        p.in_stride = p.cin;
-        p.out_stride = 19;
-        p.kernel_h = p.kernel_w = 3;
-        p.stride_h = p.stride_w = 2;
-        p.pad_top = p.pad_left = 1;
+        auto p = conv::Problem<qconv16::Params>(2, 6, 6, depthwise ? 19 : 90, 19, 3, 3, 2, 1);
         p.input = DType::kI16;
         p.output = DType::kI16;
         p.low = -1000;

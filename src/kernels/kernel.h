@@ -10,8 +10,10 @@
 // same byte, and the result does not depend on how the units are spread.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <string_view>
 
@@ -70,6 +72,21 @@ const Row* BestRow(const Rows& rows, Isa isa) {
     if (row.isa <= isa && (best == nullptr || row.isa > best->isa)) best = &row;
   }
   return best;
+}
+
+// The same for families whose rows have a Row as `base` beside more, and whose first runs everywhere.
+template <typename Rows>
+const auto& BestOf(const Rows& rows, Isa isa) {
+  const auto* best = &*std::begin(rows);
+  for (const auto& row : rows) {
+    if (row.base.isa <= isa && row.base.isa > best->base.isa) best = &row;
+  }
+  return *best;
+}
+// The row of these whose `base` it is.
+template <typename Rows>
+const auto& RowWithBase(const Rows& rows, const Row& base) {
+  return *std::find_if(std::begin(rows), std::end(rows), [&](const auto& row) { return &row.base == &base; });
 }
 
 // Buffers that kernels touch are aligned to this, and each has this many readable bytes after its end, so

@@ -32,9 +32,6 @@ struct QuantizedOutput {
 QuantizedOutput QuantizedOutputOf(const Attributes& attributes);
 void SetQuantizedOutput(Attributes& attributes, const QuantizedOutput& output);
 
-inline bool Is8Bit(DType type) { return type == DType::kI8 || type == DType::kU8; }
-inline bool Is16Bit(DType type) { return type == DType::kI16 || type == DType::kU16; }
-
 // base/requantize.h for this output: the steps of a value that is already in the output's scale, but for the
 // zero point.
 inline int32_t ToSteps(float value, const QuantizedOutput& output) {

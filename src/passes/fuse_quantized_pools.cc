@@ -74,7 +74,7 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   }
   int64_t area = 1;
   for (int64_t size : attributes.Ints("kernel_shape")) area *= std::min(size, kLargestArea + 1);
-  if (ops::Is16Bit(x->integers->type.dtype) && area > kLargestArea) return false;
+  if (Is16Bit(x->integers->type.dtype) && area > kLargestArea) return false;
   ops::SetQuantization(attributes, "x", x->quantization);
   ops::SetQuantizedOutput(attributes, result->output);
   GraphBuilder builder(graph, &node);

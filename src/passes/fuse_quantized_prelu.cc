@@ -26,7 +26,7 @@ Value* SlopeByChannel(GraphBuilder& builder, const Value* slope, const Type& x) 
 Value* EqualSlopes(GraphBuilder& builder, const Node& node, const QuantizedTensor& x) {
   const Type& type = node.output()->type;
   const bool leaky = node.Is("LeakyRelu");
-  if (!ops::Is16Bit(x.integers->type.dtype) || type.rank() < 1 || !type.dims.back().known() ||
+  if (!Is16Bit(x.integers->type.dtype) || type.rank() < 1 || !type.dims.back().known() ||
       (!leaky && !node.Is("DequantizeLinear"))) {
     return nullptr;
   }

@@ -25,8 +25,6 @@
 namespace whet {
 namespace {
 
-using ops::Is16Bit;
-using ops::Is8Bit;
 bool IsOne(const Value* value) { return value->type.IsStatic() && value->type.ToShape().elements() == 1; }
 
 // Only moves elements.

@@ -20,7 +20,7 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   const Node& resize = *result->producer;
   const auto x = Dequantized(resize.input(0));
   const auto axes = ReadResizeAxes(resize);
-  if (!x || !ops::Is8Bit(x->integers->type.dtype) || !ops::Is8Bit(result->output.type)) return false;
+  if (!x || !Is8Bit(x->integers->type.dtype) || !Is8Bit(result->output.type)) return false;
   if (!axes || (*axes)[0].interpolation != kernels::resize::Interpolation::kLinear) return false;
   const std::vector<kernel::Tap> rows = kernel::AxisTable((*axes)[0]),
                                  columns = kernel::AxisTable((*axes)[1]);

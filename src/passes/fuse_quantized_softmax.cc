@@ -24,7 +24,7 @@ Result<bool> Rewrite(Graph& graph, Node& node) {
   if (!result || !result->producer->Is("Softmax")) return false;
   const Node& softmax = *result->producer;
   const auto x = Dequantized(softmax.input(0));
-  if (!x || !ops::Is8Bit(x->integers->type.dtype) || !ops::Is8Bit(result->output.type)) return false;
+  if (!x || !Is8Bit(x->integers->type.dtype) || !Is8Bit(result->output.type)) return false;
   Attributes attributes = softmax.attributes;
   ops::SetQuantization(attributes, "x", x->quantization);
   ops::SetQuantizedOutput(attributes, result->output);

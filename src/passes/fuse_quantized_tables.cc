@@ -19,7 +19,7 @@ bool IsPointwise(const Node& node) {
   if (!node.subgraphs.empty() || node.outputs().size() != 1 || node.op().reference == nullptr) return false;
   if (node.Is("QuantizeLinear") || node.Is("DequantizeLinear")) {
     const Value* integers = node.Is("QuantizeLinear") ? node.output() : node.input(0);
-    return ops::Is8Bit(integers->type.dtype) && TensorQuantization(node).has_value();
+    return Is8Bit(integers->type.dtype) && TensorQuantization(node).has_value();
   }
   constexpr std::array<std::string_view, 4> kOthers = {"QuantizedTable", "Clip", "Cast", "Swish"};
   return std::find(kOthers.begin(), kOthers.end(), node.op_name()) != kOthers.end() ||
@@ -39,7 +39,7 @@ class Sources {
     const auto [it, is_new] = known_.emplace(value, nullptr);
     if (!is_new) return it->second;
     Value* source = depth < kMaxDepth ? OfInputs(*value, depth + 1) : nullptr;
-    if (source == nullptr && ops::Is8Bit(value->type.dtype) && !value->IsConstant()) source = value;
+    if (source == nullptr && Is8Bit(value->type.dtype) && !value->IsConstant()) source = value;
     return known_[value] = source;
   }
 
@@ -109,7 +109,7 @@ Result<TensorPtr> TableOf(const Value* value, const Value* source) {
 }
 
 Result<bool> Rewrite(Graph& graph, Node& node) {
-  if (!node.Is("QuantizeLinear") || !ops::Is8Bit(node.output()->type.dtype) || !TensorQuantization(node))
+  if (!node.Is("QuantizeLinear") || !Is8Bit(node.output()->type.dtype) || !TensorQuantization(node))
     return false;
   Value* source = Sources().Of(node.output());
   if (source == nullptr || source == node.output() || source->type.dims != node.output()->type.dims)

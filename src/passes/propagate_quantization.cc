@@ -118,7 +118,7 @@ Result<bool> SinkDequantize(Graph& graph, Node& node) {
       inputs[2] = nullptr;  // of another type, and not used
     }
   } else if (!IsOneOf(node, kMoves) && !IsMaximum(node) &&
-             !(IsNearest(node) && ops::Is8Bit(tensor->integers->type.dtype))) {
+             !(IsNearest(node) && Is8Bit(tensor->integers->type.dtype))) {
     return false;
   }
   builder.SetNodeName(node.name());

@@ -45,7 +45,7 @@ std::optional<ops::Quantization> TensorQuantization(const Node& node) {
   const Value* integers = quantizes ? node.output() : node.input(0);
   const Value* reals = quantizes ? node.input(0) : node.output();
   const DType type = integers->type.dtype;
-  if ((!ops::Is8Bit(type) && !ops::Is16Bit(type)) || reals->type.dtype != DType::kF32) return std::nullopt;
+  if ((!Is8Bit(type) && !Is16Bit(type)) || reals->type.dtype != DType::kF32) return std::nullopt;
   if (node.attributes.Int("block_size") != 0 || !IsOneElement(node.input(1))) return std::nullopt;
   if (node.input(1)->type.dtype != DType::kF32) return std::nullopt;
   ops::Quantization quantization;
@@ -97,7 +97,7 @@ std::optional<QuantizedResult> MatchQuantize(const Node& node) {
 
 bool AreComputedWith(const QuantizedTensor& x, const ops::QuantizedOutput& y) {
   const DType type = x.integers->type.dtype;
-  return ops::Is8Bit(type) ? ops::Is8Bit(y.type) : type == y.type;
+  return Is8Bit(type) ? Is8Bit(y.type) : type == y.type;
 }
 
 bool IsOperandOfIntegers(const Node& dequantize) {

@@ -76,7 +76,7 @@ bool FillParams(const Node& node, kernel::Mode mode, const Window& window, Lower
 
 Result<bool> AddPool(const Node& node, kernel::Mode mode, const Window& window, Lowering& lowering) {
   const DType type = node.input(0)->type.dtype;
-  const bool of_integers = mode == kernel::Mode::kMax && (ops::Is8Bit(type) || ops::Is16Bit(type));
+  const bool of_integers = mode == kernel::Mode::kMax && (Is8Bit(type) || Is16Bit(type));
   if (type != DType::kF32 && !of_integers) return false;
   const TensorId in = lowering.TensorOf(node.input(0));
   const TensorId out = lowering.TensorOf(node.output());

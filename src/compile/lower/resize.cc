@@ -59,7 +59,7 @@ Result<bool> LowerResize(const Node& node, Lowering& lowering) {
   const DType type = node.input(0)->type.dtype;
   const std::optional<ResizeAxes> axes = ReadResizeAxes(node);
   if (!axes) return false;
-  if (ops::Is8Bit(type)) return LowerNearestOfBytes(node, *axes, lowering);
+  if (Is8Bit(type)) return LowerNearestOfBytes(node, *axes, lowering);
   if (type != DType::kF32) return false;
   TensorId taps[2];
   int64_t tap_count[2];

@@ -73,4 +73,26 @@ void FillTaps(const conv::Geometry& p, const T* input, const T* padding, const T
   }
 }
 
+// The pieces of memory under the kernels of the pixels index, index + 1, …: listed [piece][pixel].
+struct Pieces {
+  int64_t count;   // of a pixel: its taps, or rows of the kernel
+  int64_t length;  // in channels
+};
+// `pointwise` is IsPointwise(p). With whole_rows, what is under a row of the kernel lies side by side, and is
+// one piece where all is inside the image.
+template <typename T>
+Pieces ListPieces(const conv::Geometry& p, bool pointwise, bool whole_rows, const T* input, const T* padding,
+                  const T** list, int64_t index, int64_t count) {
+  if (pointwise) {
+    for (int64_t r = 0; r < count; ++r) list[r] = input + (index + r) * p.in_stride;
+    return {1, p.cin};
+  }
+  const Pixel first = Pixel::At(p, index);
+  if (FillInside(p, input, list, first, count, whole_rows ? 1 : p.kernel_w)) {
+    return whole_rows ? Pieces{p.kernel_h, p.kernel_w * p.cin} : Pieces{p.kernel_h * p.kernel_w, p.cin};
+  }
+  FillTaps<T>(p, input, padding, list, first, count);
+  return {p.kernel_h * p.kernel_w, p.cin};
+}
+
 }  // namespace whet::kernels::WHET_ISA

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/conv/geometry_testing.h"
 #include "kernels/epilogue/epilogue_testing.h"
 #include "kernels/testing.h"
 
@@ -21,23 +22,10 @@ Floats RandomFloats(int64_t count, std::mt19937& random) {
 Params Problem(int64_t batch, int64_t h, int64_t w, int64_t cin, int64_t cout, int64_t kernel_h,
                int64_t kernel_w, int64_t stride = 1, int64_t pad = 0, int64_t dilation = 1,
                int64_t groups = 1, int64_t output_pad = 0) {
-  Params p;
-  p.batch = batch;
-  p.in_h = h;
-  p.in_w = w;
-  p.cin = cin;
-  p.cout = cout;
-  p.groups = groups;
-  p.kernel_h = kernel_h;
-  p.kernel_w = kernel_w;
-  p.stride_h = p.stride_w = stride;
-  p.dilation_h = p.dilation_w = dilation;
-  p.pad_top = p.pad_left = pad;
+  auto p = conv::Problem<Params>(batch, h, w, cin, cout, kernel_h, kernel_w, stride, pad, dilation, groups);
   p.out_h = (h - 1) * stride + dilation * (kernel_h - 1) + 1 - 2 * pad + output_pad;
   p.out_w = (w - 1) * stride + dilation * (kernel_w - 1) + 1 - 2 * pad + output_pad;
-  p.in_stride = groups * cin;
-  p.out_stride = groups * cout;
-  p.residual_stride = groups * cout;
+  p.residual_stride = p.out_stride;
   return p;
 }
 

@@ -107,9 +107,7 @@ constexpr TileRow kRows[] = {
 };
 #undef WHET_ROW
 
-const TileRow& Find(const Row& row) {
-  return *std::find_if(std::begin(kRows), std::end(kRows), [&](const TileRow& r) { return &r.base == &row; });
-}
+const TileRow& Find(const Row& row) { return RowWithBase(kRows, row); }
 
 }  // namespace
 
@@ -143,13 +141,7 @@ Status Choose(const TileRow& row, Params* p, Choice* choice) {
   return OkStatus();
 }
 
-Status Choose(Isa isa, Params* params, Choice* choice) {
-  const TileRow* best = nullptr;
-  for (const TileRow& row : kRows) {
-    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
-  }
-  return Choose(*best, params, choice);
-}
+Status Choose(Isa isa, Params* params, Choice* choice) { return Choose(BestOf(kRows, isa), params, choice); }
 
 int64_t PackedSize(const Row& row, int64_t k, int64_t n) { return PackedPanelsSize(Find(row).lanes, k, n); }
 

@@ -6,11 +6,10 @@
 #pragma once
 
 #include "kernels/grid_sample/grid_sample.h"
-#include "kernels/simd/simd.h"
+#include "kernels/simd/math.h"
 
 namespace whet::kernels::WHET_ISA {
 
-using F64 = double __attribute__((vector_size(kVectorBytes)));
 inline constexpr int kDoubles = kLanes / 2;
 
 WHET_INLINE F64 LoadDoubles(const double* p) {

@@ -132,32 +132,19 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
     const int8_t* panels = weights + group * group_weights + n0 * column_bytes;
     for (int64_t i = m0; i < m1; i += p.m_tile) {
       const int64_t count = m1 - i < p.m_tile ? m1 - i : p.m_tile;
-      // How many pieces the list has for a pixel, and how many elements each.
-      int64_t pieces = layout.taps, length = p.cin;
-      if (pointwise) {
-        for (int64_t r = 0; r < count; ++r) list[r] = group_input + (i + r) * p.in_stride;
-      } else {
-        const Pixel first = Pixel::At(p, i);
-        if (FillInside(p, group_input, list, first, count, whole_rows ? 1 : p.kernel_w)) {
-          if (whole_rows) {
-            pieces = p.kernel_h;
-            length = p.kernel_w * p.cin;
-          }
-        } else {
-          FillTaps<uint8_t>(p, group_input, padding, list, first, count);
-        }
-      }
+      const Pieces pieces =
+          ListPieces<uint8_t>(p, pointwise, whole_rows, group_input, padding, list, i, count);
       if (copies) {
         for (int64_t r = 0; r < count; ++r) {
           uint8_t* to = scratch + layout.copies + r * layout.row_bytes;
-          for (int64_t piece = 0; piece < pieces; ++piece, to += length * kElementBytes) {
+          for (int64_t piece = 0; piece < pieces.count; ++piece, to += pieces.length * kElementBytes) {
             const uint8_t* from = list[piece * count + r];
             if constexpr (kElements != Elements::kWidened) {
-              CopyElements(from, to, length, flip);
+              CopyElements(from, to, pieces.length, flip);
             } else if (is_signed) {
-              WidenSigned(from, to, length);
+              WidenSigned(from, to, pieces.length);
             } else {
-              WidenUnsigned(from, to, length);
+              WidenUnsigned(from, to, pieces.length);
             }
           }
         }

@@ -23,9 +23,6 @@ using conv::PixelsFit;
 constexpr size_t kOperands = 6;
 constexpr int64_t kGroup = 2;  // elements whose products the inner loop adds up at once
 
-bool Is16Bit(DType type) { return type == DType::kI16 || type == DType::kU16; }
-int64_t OutputBytes(DType output) { return BitsOf(output) / 8; }
-
 template <int kTileM, int kTileN, int kLanes>
 const char* Validate(const Claim& claim) {
   const std::optional<Params> read = ReadParams<Params>(claim);
@@ -66,9 +63,7 @@ constexpr TileRow kRows[] = {
 };
 #undef WHET_ROW
 
-const TileRow& Find(const Row& row) {
-  return *std::find_if(std::begin(kRows), std::end(kRows), [&](const TileRow& r) { return &r.base == &row; });
-}
+const TileRow& Find(const Row& row) { return RowWithBase(kRows, row); }
 
 }  // namespace
 
@@ -76,7 +71,7 @@ const char* CheckParams(const Params& p) {
   if (const char* problem = conv::CheckGeometry(p)) return problem;
   if (!Is16Bit(p.input)) return "qconv16: the input's type is not supported";
   const bool is_signed = p.output == DType::kI16 || p.output == DType::kI8;
-  const bool integers = Is16Bit(p.output) || p.output == DType::kI8 || p.output == DType::kU8;
+  const bool integers = Is16Bit(p.output) || Is8Bit(p.output);
   if (!integers && p.output != DType::kF32) return "qconv16: the output's type is not supported";
   if (p.copies > 1 || p.wide > 1) return "qconv16: unknown way to read the input or to add up";
   if (p.wide != 0 && (p.chunk < 2 || p.chunk % 2 != 0)) return "qconv16: a chunk is out of range";
@@ -95,7 +90,7 @@ const char* CheckOperands(const Params& p, std::span<const uint64_t> bytes) {
   if (bytes.size() != kOperands) return "qconv16: needs six operands";
   const int64_t in_pixels = p.batch * p.in_h * p.in_w;
   const int64_t out_pixels = p.batch * p.out_h * p.out_w;
-  if (!PixelsFit(out_pixels, p.groups, p.cout, p.out_stride, OutputBytes(p.output), bytes[0])) {
+  if (!PixelsFit(out_pixels, p.groups, p.cout, p.out_stride, BitsOf(p.output) / 8, bytes[0])) {
     return "qconv16: the output is too small";
   }
   if (!PixelsFit(in_pixels, p.groups, p.cin, p.in_stride, 2, bytes[1]))
@@ -172,11 +167,7 @@ Status Choose(const TileRow& row, const Weights& weights, Params* p, Choice* cho
 }
 
 Status Choose(Isa isa, const Weights& weights, Params* params, Choice* choice) {
-  const TileRow* best = nullptr;
-  for (const TileRow& row : kRows) {
-    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
-  }
-  return Choose(*best, weights, params, choice);
+  return Choose(BestOf(kRows, isa), weights, params, choice);
 }
 
 Prepared Prepare(const Row& row, const Params& p, const Weights& weights) {
@@ -184,7 +175,7 @@ Prepared Prepare(const Row& row, const Params& p, const Weights& weights) {
   const ScratchLayout layout = LayOutScratch(p, tile.tile_n);
   const int64_t length = RoundUp(layout.length, kGroup);
   const int64_t k = layout.taps * p.cin;
-  const int64_t zero = int64_t{p.input_zero} - (p.input == DType::kU16 ? 32768 : 0);
+  const int64_t zero = ZeroAsRead(p);
   Prepared prepared;
   prepared.weights.assign(
       static_cast<size_t>(p.groups * RoundUp(p.cout, tile.lanes) * layout.segments * length), 0);
@@ -203,12 +194,7 @@ Prepared Prepare(const Row& row, const Params& p, const Weights& weights) {
           const int64_t position = index / layout.length * length + index % layout.length;
           panel[(position / kGroup * width + j) * kGroup + position % kGroup] = weight;
         }
-        const int64_t offset = (weights.bias != nullptr ? weights.bias[o] : 0) - zero * sum;
-        if (p.wide != 0) {
-          prepared.wide_offset.push_back(static_cast<double>(offset));
-        } else {
-          prepared.offset.push_back(static_cast<int32_t>(offset));
-        }
+        prepared.AddOffset(p, (weights.bias != nullptr ? weights.bias[o] : 0) - zero * sum);
       }
       panel += width * layout.segments * length;
     }

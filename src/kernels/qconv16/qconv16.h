@@ -73,6 +73,11 @@ Status Choose(Isa isa, const Weights& weights, Params* params, Choice* choice);
 // The same with a given row.
 Status Choose(const TileRow& row, const Weights& weights, Params* params, Choice* choice);
 
+// The kernel multiplies what it reads as i16: the zero point as it is then.
+inline int64_t ZeroAsRead(const Params& params) {
+  return int64_t{params.input_zero} - (params.input == DType::kU16 ? 32768 : 0);
+}
+
 // What 32 bits hold of the sum for an output channel, whatever the input is.
 enum class Fit : uint8_t { kAll, kProducts, kChunks };
 // Of `k` weights weight(0), weight(1), …
@@ -83,9 +88,7 @@ Fit FitOf(const Params& params, int64_t bias, int64_t k, auto weight) {
     magnitude += w < 0 ? -w : w;
     total += w;
   }
-  // The kernel multiplies what it reads as i16, and adds the offset that stands for bias and zero point.
-  const int64_t zero = int64_t{params.input_zero} - (params.input == DType::kU16 ? 32768 : 0);
-  const int64_t offset = bias - zero * total;
+  const int64_t offset = bias - ZeroAsRead(params) * total;  // what stands for bias and zero point
   if (magnitude > INT32_MAX / 32768) return Fit::kChunks;
   return magnitude * 32768 + (offset < 0 ? -offset : offset) <= INT32_MAX ? Fit::kAll : Fit::kProducts;
 }
@@ -119,6 +122,15 @@ struct Prepared {
   std::vector<int8_t> weights;
   std::vector<int32_t> offset;      // unless wide
   std::vector<double> wide_offset;  // if wide
+
+  // Of the next channel.
+  void AddOffset(const Params& params, int64_t value) {
+    if (params.wide != 0) {
+      wide_offset.push_back(static_cast<double>(value));
+    } else {
+      offset.push_back(static_cast<int32_t>(value));
+    }
+  }
 };
 // `row` is one of this family's, params are as Choose left them.
 Prepared Prepare(const Row& row, const Params& params, const Weights& weights);

@@ -3,6 +3,7 @@
 #include "kernels/conv/taps.h"
 #include "kernels/qconv/dot_tile.h"
 #include "kernels/requantize/requantize_simd.h"
+#include "kernels/simd/math.h"
 
 namespace whet::kernels::WHET_ISA {
 
@@ -54,11 +55,6 @@ struct HalfProduct {
 using HalfProduct = ByteProduct;
 #endif
 
-using HalfI32 = int32_t __attribute__((vector_size(kVectorBytes / 2)));
-using HalfF32 = float __attribute__((vector_size(kVectorBytes / 2)));
-using F64 = double __attribute__((vector_size(kVectorBytes)));
-constexpr int kDoubles = kLanes / 2;
-
 // Copies `length` elements by whole vectors: what follows is overwritten.
 WHET_INLINE void CopyElements(const uint8_t* from, uint8_t* to, int64_t length, int32_t flip) {
   const I32 mask = Set1(flip);
@@ -72,25 +68,18 @@ WHET_INLINE void CopyElements(const uint8_t* from, uint8_t* to, int64_t length, 
 
 // totals += sums, of whole vectors.
 WHET_INLINE void AddSums(const int32_t* sums, double* totals, int64_t count) {
-  for (int64_t i = 0; i < count; i += kDoubles) {
-    HalfI32 part;
-    F64 total;
-    std::memcpy(&part, sums + i, sizeof(part));
+  for (int64_t i = 0; i < count; i += kLanes) {
+    const F64Pair part = Widen(LoadI32(sums + i));
+    F64Pair total;
     std::memcpy(&total, totals + i, sizeof(total));
-    total += __builtin_convertvector(part, F64);
+    total = {total.lo + part.lo, total.hi + part.hi};
     std::memcpy(totals + i, &total, sizeof(total));
   }
 }
 WHET_INLINE F32 LoadTotals(const double* totals) {
-  HalfF32 halves[2];
-  for (int k = 0; k < 2; ++k) {
-    F64 total;
-    std::memcpy(&total, totals + k * kDoubles, sizeof(total));
-    halves[k] = __builtin_convertvector(total, HalfF32);
-  }
-  F32 v;
-  std::memcpy(&v, halves, sizeof(v));
-  return v;
+  F64Pair total;
+  std::memcpy(&total, totals, sizeof(total));
+  return Narrow(total);
 }
 
 // What a tile's sums still need; pointers are at the tile's first column.
@@ -251,25 +240,12 @@ void QConv16(const Args& args, int64_t begin, int64_t end) {
     const int8_t* panels = weights + group * group_weights + n0 * column_bytes;
     for (int64_t i = m0; i < m1; i += p.m_tile) {
       const int64_t count = m1 - i < p.m_tile ? m1 - i : p.m_tile;
-      // How many pieces the list has for a pixel, and how many elements each.
-      int64_t pieces = layout.taps, length = p.cin;
-      if (pointwise) {
-        for (int64_t r = 0; r < count; ++r) list[r] = group_input + (i + r) * geometry.in_stride;
-      } else {
-        const Pixel first = Pixel::At(p, i);
-        if (FillInside(geometry, group_input, list, first, count, whole_rows ? 1 : p.kernel_w)) {
-          if (whole_rows) {
-            pieces = p.kernel_h;
-            length = p.kernel_w * p.cin;
-          }
-        } else {
-          FillTaps<uint8_t>(geometry, group_input, padding, list, first, count);
-        }
-      }
+      const Pieces pieces =
+          ListPieces<uint8_t>(geometry, pointwise, whole_rows, group_input, padding, list, i, count);
       for (int64_t r = 0; copies && r < count; ++r) {
         uint8_t* to = scratch + layout.copies + r * layout.row_bytes;
-        for (int64_t piece = 0; piece < pieces; ++piece, to += 2 * length)
-          CopyElements(list[piece * count + r], to, length, flip);
+        for (int64_t piece = 0; piece < pieces.count; ++piece, to += 2 * pieces.length)
+          CopyElements(list[piece * count + r], to, pieces.length, flip);
       }
       tile.rows = count;
       tile.b = panels;

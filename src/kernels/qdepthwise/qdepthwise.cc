@@ -78,10 +78,7 @@ constexpr DepthwiseRow kRows[] = {
 };
 #undef WHET_ROW
 
-const DepthwiseRow& Find(const Row& row) {
-  return *std::find_if(std::begin(kRows), std::end(kRows),
-                       [&](const DepthwiseRow& r) { return &r.base == &row; });
-}
+const DepthwiseRow& Find(const Row& row) { return RowWithBase(kRows, row); }
 
 // A pair of weights, and what is left for the second part: nothing, if DotQuads is exact for them.
 struct Pair {
@@ -141,13 +138,7 @@ Status Choose(const DepthwiseRow& row, Params* p, Choice* choice) {
   return OkStatus();
 }
 
-Status Choose(Isa isa, Params* params, Choice* choice) {
-  const DepthwiseRow* best = nullptr;
-  for (const DepthwiseRow& row : kRows) {
-    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
-  }
-  return Choose(*best, params, choice);
-}
+Status Choose(Isa isa, Params* params, Choice* choice) { return Choose(BestOf(kRows, isa), params, choice); }
 
 // [channels at once][part][kernel column][quad][vector][lane][element of the quad]
 qconv::Prepared Prepare(const Row& row, const Params& p, const qconv::Weights& weights, bool fixed_zero) {

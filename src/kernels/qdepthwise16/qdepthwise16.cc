@@ -66,12 +66,7 @@ constexpr DepthwiseRow kRows[] = {WHET_ROW(portable, kPortable, 4)
 };
 #undef WHET_ROW
 
-const DepthwiseRow& Find(const Row& row) {
-  return *std::find_if(std::begin(kRows), std::end(kRows),
-                       [&](const DepthwiseRow& r) { return &r.base == &row; });
-}
-
-int64_t ZeroOf(const Params& p) { return int64_t{p.input_zero} - (p.input == DType::kU16 ? 32768 : 0); }
+const DepthwiseRow& Find(const Row& row) { return RowWithBase(kRows, row); }
 
 }  // namespace
 
@@ -119,11 +114,7 @@ Status Choose(const DepthwiseRow& row, const qconv16::Weights& weights, Params* 
 }
 
 Status Choose(Isa isa, const qconv16::Weights& weights, Params* params, Choice* choice) {
-  const DepthwiseRow* best = nullptr;
-  for (const DepthwiseRow& row : kRows) {
-    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
-  }
-  return Choose(*best, weights, params, choice);
+  return Choose(BestOf(kRows, isa), weights, params, choice);
 }
 
 // [channels at once][pair of taps][vector][lane][element of the pair], 16 bits each.
@@ -146,12 +137,7 @@ qconv16::Prepared Prepare(const Row& row, const Params& p, const qconv16::Weight
       std::memcpy(of_block + 2 * at, &weight, sizeof(weight));
     }
     const int64_t bias = weights.bias != nullptr ? weights.bias[o] : 0;
-    const int64_t offset = bias - ZeroOf(p) * sum;
-    if (p.wide != 0) {
-      prepared.wide_offset.push_back(static_cast<double>(offset));
-    } else {
-      prepared.offset.push_back(static_cast<int32_t>(offset));
-    }
+    prepared.AddOffset(p, bias - qconv16::ZeroAsRead(p) * sum);
   }
   if (p.wide != 0) prepared.wide_offset.resize(static_cast<size_t>(RoundUp(p.cout, at_once)));
   return prepared;

@@ -2,6 +2,8 @@
 
 #include "kernels/conv/taps.h"
 #include "kernels/requantize/requantize_simd.h"
+#include "kernels/simd/math.h"
+#include "kernels/simd/pairs.h"
 #include "kernels/simd/unpack.h"
 
 namespace whet::kernels::WHET_ISA {
@@ -14,19 +16,6 @@ using qdepthwise16::kPixels;
 using qdepthwise16::Params;
 
 constexpr int64_t kAtOnce = 2 * kLanes;
-
-// sum + a . b for the pair of 16-bit integers in each lane.
-WHET_INLINE I32 AddPairs(I32 sum, I32 a, I32 b) {
-#if defined(__AVX512F__)
-  return sum +
-         reinterpret_cast<I32>(_mm512_madd_epi16(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b)));
-#elif defined(__AVX2__)
-  return sum +
-         reinterpret_cast<I32>(_mm256_madd_epi16(reinterpret_cast<__m256i>(a), reinterpret_cast<__m256i>(b)));
-#else
-  return sum + (a << 16 >> 16) * (b << 16 >> 16) + (a >> 16) * (b >> 16);
-#endif
-}
 
 WHET_INLINE I32 LoadElements(const uint8_t* p, I32 flip) {
   I32 v;
@@ -63,23 +52,12 @@ WHET_INLINE void Gather(V low, V high, V* first, V* second) {
 #endif
 }
 
-using HalfI32 = int32_t __attribute__((vector_size(kVectorBytes / 2)));
-using HalfF32 = float __attribute__((vector_size(kVectorBytes / 2)));
-using F64 = double __attribute__((vector_size(kVectorBytes)));
-
 // f32(sum + offset), exact up to that.
 WHET_INLINE F32 AddWide(I32 sum, const double* offset) {
-  HalfI32 parts[2];
-  HalfF32 halves[2];
-  std::memcpy(parts, &sum, sizeof(sum));
-  for (int k = 0; k < 2; ++k) {
-    F64 of_part;
-    std::memcpy(&of_part, offset + k * kLanes / 2, sizeof(of_part));
-    halves[k] = __builtin_convertvector(__builtin_convertvector(parts[k], F64) + of_part, HalfF32);
-  }
-  F32 v;
-  std::memcpy(&v, halves, sizeof(v));
-  return v;
+  const F64Pair wide = Widen(sum);
+  F64Pair to;
+  std::memcpy(&to, offset, sizeof(to));
+  return Narrow({wide.lo + to.lo, wide.hi + to.hi});
 }
 
 // The sums of the channels at `channel`, scaled, of kCount pixels: [pixel][vector], dealt. `offset` is
@@ -107,8 +85,8 @@ WHET_INLINE void SumPixels(const Params& p, const uint8_t* const* list, int64_t 
     for (int i = 0; i < kCount; ++i) {
       const I32 a = LoadElements(list[i] + 2 * channel, flip);
       const I32 b = LoadElements(list[kCount + i] + 2 * channel, flip);
-      sums[i][0] = AddPairs(sums[i][0], UnpackLow16(a, b), low);
-      sums[i][1] = AddPairs(sums[i][1], UnpackHigh16(a, b), high);
+      sums[i][0] = DotPairs(sums[i][0], UnpackLow16(a, b), low);
+      sums[i][1] = DotPairs(sums[i][1], UnpackHigh16(a, b), high);
     }
     list += 2 * kCount;
   }

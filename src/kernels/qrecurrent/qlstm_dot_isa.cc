@@ -1,9 +1,9 @@
 #include "kernels/qrecurrent/qlstm.h"
 
-#include "kernels/qconv/dot_tile.h"
 #include "kernels/recurrent/matvec.h"
 #include "kernels/requantize/requantize_simd.h"
 #include "kernels/simd/math.h"
+#include "kernels/simd/pairs.h"
 
 namespace whet::kernels::WHET_ISA {
 

@@ -7,9 +7,6 @@
 
 namespace whet::kernels {
 
-constexpr bool Is8Bit(DType type) { return type == DType::kI8 || type == DType::kU8; }
-constexpr bool Is16Bit(DType type) { return type == DType::kI16 || type == DType::kU16; }
-
 // Whether these are integers of the (8-bit or 16-bit) type.
 constexpr bool InRange(DType type, int32_t least, int32_t most) {
   const int32_t span = Is16Bit(type) ? 65535 : 255;

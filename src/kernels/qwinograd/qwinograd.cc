@@ -77,9 +77,7 @@ constexpr TileRow kRows[] = {
 };
 #undef WHET_ROW
 
-const TileRow& Find(const Row& row) {
-  return *std::find_if(std::begin(kRows), std::end(kRows), [&](const TileRow& r) { return &r.base == &row; });
-}
+const TileRow& Find(const Row& row) { return RowWithBase(kRows, row); }
 
 // Whether this way is clearly faster than qconv's. Times are counted in products that qconv would have done
 // meanwhile.
@@ -181,12 +179,9 @@ Status Choose(const TileRow& row, Params* p, Choice* choice) {
 }
 
 Status Choose(Isa isa, Params* params, Choice* choice) {
-  const TileRow* best = nullptr;
-  for (const TileRow& row : kRows) {
-    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
-  }
-  WHET_RETURN_IF_ERROR(qwinograd::Choose(*best, params, choice));
-  if (!IsWorthwhile(*best, *params)) return Error(Code::kUnsupported, "qwinograd: not faster than qconv");
+  const TileRow& best = BestOf(kRows, isa);
+  WHET_RETURN_IF_ERROR(qwinograd::Choose(best, params, choice));
+  if (!IsWorthwhile(best, *params)) return Error(Code::kUnsupported, "qwinograd: not faster than qconv");
   return OkStatus();
 }
 

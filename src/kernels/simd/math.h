@@ -170,6 +170,12 @@ WHET_INLINE F64Pair Widen(F32 x) {
   std::memcpy(half, &x, sizeof(half));
   return {__builtin_convertvector(half[0], F64), __builtin_convertvector(half[1], F64)};
 }
+WHET_INLINE F64Pair Widen(I32 x) {
+  using HalfI32 = int32_t __attribute__((vector_size(kVectorBytes / 2)));
+  HalfI32 half[2];
+  std::memcpy(half, &x, sizeof(half));
+  return {__builtin_convertvector(half[0], F64), __builtin_convertvector(half[1], F64)};
+}
 WHET_INLINE F32 Narrow(F64Pair x) {
   const HalfF32 half[2] = {__builtin_convertvector(x.lo, HalfF32), __builtin_convertvector(x.hi, HalfF32)};
   F32 y;

@@ -83,17 +83,10 @@ Status Choose(const PanelRow& row, Params* p, Choice* choice) {
   return OkStatus();
 }
 
-Status Choose(Isa isa, Params* params, Choice* choice) {
-  const PanelRow* best = nullptr;
-  for (const PanelRow& row : kRows) {
-    if (row.base.isa <= isa && (best == nullptr || row.base.isa > best->base.isa)) best = &row;
-  }
-  return Choose(*best, params, choice);
-}
+Status Choose(Isa isa, Params* params, Choice* choice) { return Choose(BestOf(kRows, isa), params, choice); }
 
 std::vector<uint8_t> Pack(const Row& row, const Params& p, const stored::Weights& weights) {
-  const PanelRow& panel_row =
-      *std::find_if(std::begin(kRows), std::end(kRows), [&](const PanelRow& r) { return &r.base == &row; });
+  const PanelRow& panel_row = RowWithBase(kRows, row);
   return stored::Pack(p.form, p.k, p.n, panel_row.columns, weights);
 }
 
