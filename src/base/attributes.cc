@@ -18,6 +18,16 @@ std::string_view AttributeKindName(AttributeKind kind) {
   return kNames[static_cast<size_t>(kind)];
 }
 
+bool Attributes::Entry::operator==(const Entry&) const = default;
+
+Attributes::Attributes() = default;
+Attributes::Attributes(const Attributes&) = default;
+Attributes::Attributes(Attributes&&) noexcept = default;
+Attributes& Attributes::operator=(const Attributes&) = default;
+Attributes& Attributes::operator=(Attributes&&) noexcept = default;
+Attributes::~Attributes() = default;
+bool Attributes::operator==(const Attributes&) const = default;
+
 Attributes::Attributes(std::initializer_list<Entry> entries) {
   for (const Entry& entry : entries) Set(entry.name, entry.value);
 }

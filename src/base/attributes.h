@@ -24,11 +24,17 @@ class Attributes {
   struct Entry {
     std::string name;
     Attribute value;
-    bool operator==(const Entry&) const = default;
+    bool operator==(const Entry&) const;
   };
 
-  Attributes() = default;
+  // Out of line like all that handles the variant: nearly every source includes this.
+  Attributes();
   Attributes(std::initializer_list<Entry> entries);
+  Attributes(const Attributes&);
+  Attributes(Attributes&&) noexcept;
+  Attributes& operator=(const Attributes&);
+  Attributes& operator=(Attributes&&) noexcept;
+  ~Attributes();
 
   // Null if there is none of that name.
   const Attribute* Find(std::string_view name) const;
@@ -49,7 +55,7 @@ class Attributes {
   bool empty() const { return entries_.empty(); }
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
-  bool operator==(const Attributes&) const = default;
+  bool operator==(const Attributes&) const;
 
  private:
   std::vector<Entry> entries_;

@@ -7,6 +7,21 @@
 
 namespace whet {
 
+GraphBuilder::GraphBuilder(Graph& graph, Node* before) : graph_(graph), before_(before) {}
+GraphBuilder::~GraphBuilder() = default;
+
+Value* GraphBuilder::Emit(std::string_view op, std::initializer_list<Value*> inputs, Attributes attributes) {
+  return EmitNode(op, {inputs.begin(), inputs.size()}, 1, std::move(attributes))[0];
+}
+
+Value* GraphBuilder::Emit(std::string_view op, std::span<Value* const> inputs, Attributes attributes) {
+  return EmitNode(op, inputs, 1, std::move(attributes))[0];
+}
+
+void GraphBuilder::Fail(Status status) {
+  if (status_.ok()) status_ = std::move(status);
+}
+
 std::vector<Value*> GraphBuilder::EmitNode(std::string_view op, std::span<Value* const> inputs,
                                            size_t outputs, Attributes attributes,
                                            std::vector<std::unique_ptr<Graph>> subgraphs) {

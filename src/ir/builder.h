@@ -16,7 +16,10 @@ namespace whet {
 class GraphBuilder {
  public:
   // Appends to `graph`, or inserts before `before`.
-  explicit GraphBuilder(Graph& graph, Node* before = nullptr) : graph_(graph), before_(before) {}
+  explicit GraphBuilder(Graph& graph, Node* before = nullptr);
+  ~GraphBuilder();
+  GraphBuilder(const GraphBuilder&) = delete;
+  GraphBuilder& operator=(const GraphBuilder&) = delete;
 
   Graph& graph() { return graph_; }
   // Nodes made from now on are named after `name` ("name", then "name:1" …).
@@ -25,12 +28,8 @@ class GraphBuilder {
   void SetInsertBefore(Node* before) { before_ = before; }
 
   // One node with one output. An absent optional input is null.
-  Value* Emit(std::string_view op, std::initializer_list<Value*> inputs, Attributes attributes = {}) {
-    return EmitNode(op, {inputs.begin(), inputs.size()}, 1, std::move(attributes))[0];
-  }
-  Value* Emit(std::string_view op, std::span<Value* const> inputs, Attributes attributes = {}) {
-    return EmitNode(op, inputs, 1, std::move(attributes))[0];
-  }
+  Value* Emit(std::string_view op, std::initializer_list<Value*> inputs, Attributes attributes = {});
+  Value* Emit(std::string_view op, std::span<Value* const> inputs, Attributes attributes = {});
   // One node with `outputs` outputs; always returns that many values. `subgraphs` as Node::subgraphs.
   std::vector<Value*> EmitNode(std::string_view op, std::span<Value* const> inputs, size_t outputs,
                                Attributes attributes = {},
@@ -58,9 +57,7 @@ class GraphBuilder {
   Value* ToChannelsLast(Value* x);
   Value* ToChannelsFirst(Value* x);
 
-  void Fail(Status status) {
-    if (status_.ok()) status_ = std::move(status);
-  }
+  void Fail(Status status);
   bool ok() const { return status_.ok(); }
   // Moves the first error out.
   Status TakeStatus() { return std::move(status_); }

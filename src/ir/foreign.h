@@ -14,6 +14,10 @@
 namespace whet {
 
 struct ForeignNode {
+  ForeignNode();
+  ForeignNode(ForeignNode&&) noexcept;
+  ~ForeignNode();
+
   std::string op_type;
   std::string domain;
   std::string name;
@@ -38,17 +42,14 @@ struct ForeignNode {
 
   // What import functions set: the value that output i is. The importer gives it the file's name.
   std::vector<Value*> results;
-  void SetResult(size_t i, Value* value) {
-    if (results.size() <= i) results.resize(i + 1);
-    results[i] = value;
-  }
+  void SetResult(size_t i, Value* value);
 
   // TFLite: input i is a variable that keeps its value between runs; `value` is its new one.
   std::map<size_t, Value*> variables;
-  void SetVariable(size_t i, Value* value) { variables[i] = value; }
+  void SetVariable(size_t i, Value* value);
 
   // The error for what this node asks and Whet cannot do; the importer adds where.
-  Status Unsupported(std::string what) const { return {Code::kUnsupported, std::move(what)}; }
+  Status Unsupported(std::string what) const;
 };
 
 // Where an operator's to_onnx function writes. Values of the Graph and names made by Fresh are its operands.

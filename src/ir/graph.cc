@@ -34,6 +34,30 @@ Shape Type::ToShape() const {
   return shape;
 }
 
+Type::Type() = default;
+Type::Type(DType type, std::vector<Dim> dimensions)
+    : dtype(type), ranked(true), dims(std::move(dimensions)) {}
+Type::Type(const Type&) = default;
+Type::Type(Type&&) noexcept = default;
+Type& Type::operator=(const Type&) = default;
+Type& Type::operator=(Type&&) noexcept = default;
+Type::~Type() = default;
+bool Type::operator==(const Type&) const = default;
+
+Type Type::Of(DType type, std::span<const int64_t> shape) { return {type, {shape.begin(), shape.end()}}; }
+
+Type Type::Unranked(DType type) {
+  Type t;
+  t.dtype = type;
+  return t;
+}
+
+Type Type::As(Form other) const {
+  Type type = *this;
+  type.form = other;
+  return type;
+}
+
 std::string ToString(const Type& type) {
   switch (type.form) {
     case Form::kTensor: break;
@@ -109,7 +133,17 @@ std::shared_ptr<const Constant> Constant::Refer(DType dtype, const Shape& shape,
   return constant;
 }
 
+// --- Value
+
+Value::Value() = default;
+Value::~Value() = default;
+
 // --- Node
+
+Node::Node() = default;
+Node::~Node() = default;
+
+void Node::set_name(std::string name) { name_ = std::move(name); }
 
 std::string_view Node::op_name() const { return op_->name; }
 
@@ -146,6 +180,12 @@ void Node::TruncateOutputs(size_t count) {
 }
 
 // --- Graph
+
+Graph::Graph(std::string name, Graph* parent) : name_(std::move(name)), parent_(parent) {}
+
+void Graph::set_name(std::string name) { name_ = std::move(name); }
+
+void Graph::AddOutput(Value* value) { outputs_.push_back(value); }
 
 Graph::~Graph() {
   // Nodes first, and in reverse: a subgraph's values may be used nowhere outside, but its nodes use outer

@@ -39,30 +39,28 @@ struct Type {
   // If it is not a tensor, the above is what is true of each tensor in it.
   Form form = Form::kTensor;
 
-  Type() = default;
-  Type(DType type, std::vector<Dim> dimensions) : dtype(type), ranked(true), dims(std::move(dimensions)) {}
-  static Type Of(DType type, std::span<const int64_t> shape) { return {type, {shape.begin(), shape.end()}}; }
-  static Type Unranked(DType type) {
-    Type t;
-    t.dtype = type;
-    return t;
-  }
+  // Out of line like what else copies or destroys parts of a Graph: nearly every source includes this.
+  Type();
+  Type(DType type, std::vector<Dim> dimensions);
+  Type(const Type&);
+  Type(Type&&) noexcept;
+  Type& operator=(const Type&);
+  Type& operator=(Type&&) noexcept;
+  ~Type();
+  static Type Of(DType type, std::span<const int64_t> shape);
+  static Type Unranked(DType type);
 
   bool IsTensor() const { return form == Form::kTensor; }
   bool IsOptional() const { return form == Form::kOptionalTensor || form == Form::kOptionalSequence; }
   // The same tensors in another form.
-  Type As(Form other) const {
-    Type type = *this;
-    type.form = other;
-    return type;
-  }
+  Type As(Form other) const;
 
   int rank() const { return static_cast<int>(dims.size()); }
   // A tensor of which every dimension is known.
   bool IsStatic() const;
   // Only when IsStatic().
   Shape ToShape() const;
-  bool operator==(const Type&) const = default;
+  bool operator==(const Type&) const;
 };
 
 // "f32[1,3,N,?]", "i64[]", "f32[*]" if unranked, "seq(f32[*])", "optional(seq(f32[*]))".
@@ -117,6 +115,11 @@ struct Use {
 // What a node computes or a graph is given. Names are unique in a model (subgraphs included).
 class Value {
  public:
+  Value();
+  ~Value();
+  Value(const Value&) = delete;
+  Value& operator=(const Value&) = delete;
+
   const std::string& name() const { return name_; }
   Type type;
 
@@ -144,12 +147,17 @@ class Value {
 
 class Node {
  public:
+  Node();
+  ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
   const OpDef& op() const { return *op_; }
   // The operator's name, for example "Conv".
   std::string_view op_name() const;
   bool Is(std::string_view op) const { return op_name() == op; }
   const std::string& name() const { return name_; }
-  void set_name(std::string name) { name_ = std::move(name); }
+  void set_name(std::string name);
 
   // Null where an optional input or output is absent. Trailing absent ones are not kept.
   std::span<Value* const> inputs() const { return inputs_; }
@@ -189,13 +197,13 @@ struct State {
 class Graph {
  public:
   // `parent` is the graph around a subgraph.
-  explicit Graph(std::string name = {}, Graph* parent = nullptr) : name_(std::move(name)), parent_(parent) {}
+  explicit Graph(std::string name = {}, Graph* parent = nullptr);
   ~Graph();
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
   const std::string& name() const { return name_; }
-  void set_name(std::string name) { name_ = std::move(name); }
+  void set_name(std::string name);
   Graph* parent() const { return parent_; }
 
   // A deep copy with the same names; constants are shared. Only for a graph without a parent.
@@ -205,7 +213,7 @@ class Graph {
   Value* AddInput(std::string name, Type type);
   Value* AddConstant(std::string name, std::shared_ptr<const Constant> constant);
   // Marks as output; the same value may be an output twice.
-  void AddOutput(Value* value) { outputs_.push_back(value); }
+  void AddOutput(Value* value);
   void SetOutput(size_t i, Value* value) { outputs_[i] = value; }
   std::span<Value* const> inputs() const { return inputs_; }
   std::span<Value* const> outputs() const { return outputs_; }
