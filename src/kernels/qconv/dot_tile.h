@@ -61,10 +61,10 @@ struct DotTileArgs {
   int32_t zero_point, low, high;
   uint8_t* output;
   int64_t out_stride;
+  int64_t columns;
 };
 
-// What becomes of a tile's sums: they are stored, or completed and stored as 8-bit steps, where all columns
-// are whole vectors.
+// What becomes of a tile's sums: they are stored, or completed and stored as 8-bit steps.
 struct StoreSums {};
 struct StoreSteps {};
 
@@ -145,11 +145,31 @@ WHET_INLINE void FinishDots(StoreSums, const DotTileArgs& args, const I32 (&acc)
   }
 }
 #if defined(__AVX2__)
+// Where a tile's steps go; a copy of what DotTileArgs says, which stores of bytes cannot change.
+struct RowsOfSteps {
+  uint8_t* output;
+  int64_t stride;
+  bool whole;
+  Count columns;
+};
+// Stores row i, the kPart-th part of the vector.
+template <int kRowBytes, int kPart>
+WHET_INLINE void StoreRow(const RowsOfSteps& rows, int i, Wide bytes) {
+  uint8_t* to = rows.output + i * rows.stride;
+  if (rows.whole) {
+    StorePart<kRowBytes, kPart>(to, bytes);
+  } else {
+    StoreSome(to, bytes, kPart * kRowBytes, rows.columns);
+  }
+}
+
 template <int kRows, int kVectors>
 WHET_INLINE void FinishDots(StoreSteps, const DotTileArgs& args, const I32 (&acc)[kRows][kVectors]) {
   static_assert(kVectors <= 2);
   constexpr int kRowsAtOnce = 4 / kVectors;
   const PackedSteps steps(args.signed_output, args.zero_point, args.low, args.high);
+  constexpr int kRowBytes = kVectors * kLanes;
+  const RowsOfSteps rows{args.output, args.out_stride, args.columns == kRowBytes, CountOf(args.columns)};
   F32 multiplier[kVectors];
 #pragma GCC unroll 2
   for (int v = 0; v < kVectors; ++v) multiplier[v] = Load(args.multiplier + v * kLanes);
@@ -162,12 +182,11 @@ WHET_INLINE void FinishDots(StoreSteps, const DotTileArgs& args, const I32 (&acc
       x[k] = ConvertToF32(acc[row][k % kVectors]) * multiplier[k % kVectors];
     }
     const Wide bytes = PackedSteps::PackInOrder(steps, x[0], x[1], x[2], x[3]);
-#pragma GCC unroll 4
-    for (int k = 0; k < kRowsAtOnce; ++k) {
-      if (i + k < kRows) {
-        std::memcpy(args.output + (i + k) * args.out_stride,
-                    reinterpret_cast<const char*>(&bytes) + k * kVectors * kLanes, kVectors * kLanes);
-      }
+    StoreRow<kRowBytes, 0>(rows, i, bytes);
+    if (i + 1 < kRows) StoreRow<kRowBytes, 1>(rows, i + 1, bytes);
+    if constexpr (kRowsAtOnce == 4) {
+      if (i + 2 < kRows) StoreRow<kRowBytes, 2>(rows, i + 2, bytes);
+      if (i + 3 < kRows) StoreRow<kRowBytes, 3>(rows, i + 3, bytes);
     }
   }
 }

@@ -11,12 +11,14 @@ using qconv::Elements;
 using qconv::Params;
 
 using VectorOfBytes = uint8_t __attribute__((vector_size(kVectorBytes)));
+using ShortVectorOfBytes = uint8_t __attribute__((vector_size(16)));
 
 // Copies of `length` elements as the inner loop takes them, by whole vectors: what follows is overwritten.
+template <typename Vector>
 WHET_INLINE void CopyElements(const uint8_t* from, uint8_t* to, int64_t length, uint8_t flip) {
-  const VectorOfBytes mask = VectorOfBytes{} + flip;
-  for (int64_t i = 0; i < length; i += kVectorBytes) {
-    VectorOfBytes v;
+  const Vector mask = Vector{} + flip;
+  for (int64_t i = 0; i < length; i += int64_t{sizeof(Vector)}) {
+    Vector v;
     std::memcpy(&v, from + i, sizeof(v));
     v ^= mask;
     std::memcpy(to + i, &v, sizeof(v));
@@ -35,6 +37,40 @@ WHET_INLINE void WidenUnsigned(const uint8_t* from, uint8_t* to, int64_t length)
     const I32 v = LoadUnsignedPairs(from + i);
     std::memcpy(to + 2 * i, &v, sizeof(v));
   }
+}
+
+// Calls copy(from, to, length) for the pieces, listed [piece][pixel], of `count` pixels; those of a pixel
+// come to lie side by side.
+template <typename CopyFn>
+WHET_INLINE void CopyPieces(const Pieces& pieces, const uint8_t* const* list, int64_t count, uint8_t* to,
+                            int64_t row_bytes, CopyFn copy) {
+  constexpr int64_t kElementBytes = kElements == Elements::kWidened ? 2 : 1;
+  for (int64_t r = 0; r < count; ++r, to += row_bytes) {
+    uint8_t* at = to;
+    for (int64_t piece = 0; piece < pieces.count; ++piece, at += pieces.length * kElementBytes)
+      copy(list[piece * count + r], at, pieces.length);
+  }
+}
+void CopyPieces(const Pieces& pieces, const uint8_t* const* list, int64_t count, bool is_signed, uint8_t flip,
+                uint8_t* to, int64_t row_bytes) {
+  if constexpr (kElements == Elements::kWidened) {
+    return CopyPieces(pieces, list, count, to, row_bytes,
+                      [&](const uint8_t* from, uint8_t* at, int64_t length) {
+                        if (is_signed) return WidenSigned(from, at, length);
+                        WidenUnsigned(from, at, length);
+                      });
+  }
+  // Short pieces are copied by short vectors, since longer ones would mostly cross from a line of the cache
+  // to the next.
+  if (pieces.length <= 16) {
+    return CopyPieces(pieces, list, count, to, row_bytes, [&](const uint8_t* from, uint8_t* at, int64_t) {
+      CopyElements<ShortVectorOfBytes>(from, at, 16, flip);
+    });
+  }
+  return CopyPieces(pieces, list, count, to, row_bytes,
+                    [&](const uint8_t* from, uint8_t* at, int64_t length) {
+                      CopyElements<VectorOfBytes>(from, at, length, flip);
+                    });
 }
 
 // Sums of `length` elements, each as the inner loop takes it.
@@ -101,7 +137,6 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
   const int64_t groups_of_k = (layout.length + kDotGroup - 1) / kDotGroup;
   const int64_t column_bytes = layout.segments * groups_of_k * kDotGroup;
   const int64_t group_weights = (p.cout + kLanes - 1) / kLanes * kLanes * column_bytes;
-  constexpr int64_t kElementBytes = kElements == Elements::kWidened ? 2 : 1;
 
   DotTileArgs tile;
   tile.a = copies ? copied : list;
@@ -135,19 +170,7 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
       const Pieces pieces =
           ListPieces<uint8_t>(p, pointwise, whole_rows, group_input, padding, list, i, count);
       if (copies) {
-        for (int64_t r = 0; r < count; ++r) {
-          uint8_t* to = scratch + layout.copies + r * layout.row_bytes;
-          for (int64_t piece = 0; piece < pieces.count; ++piece, to += pieces.length * kElementBytes) {
-            const uint8_t* from = list[piece * count + r];
-            if constexpr (kElements != Elements::kWidened) {
-              CopyElements(from, to, pieces.length, flip);
-            } else if (is_signed) {
-              WidenSigned(from, to, pieces.length);
-            } else {
-              WidenUnsigned(from, to, pieces.length);
-            }
-          }
-        }
+        CopyPieces(pieces, list, count, is_signed, flip, scratch + layout.copies, layout.row_bytes);
       }
       tile.rows = count;
       if (weight_zero != nullptr) {
@@ -163,11 +186,12 @@ void QConv(const Args& args, int64_t begin, int64_t end) {
         const int64_t channel = group * p.cout + j;
         finish.columns = n1 - j < kDotColumns ? n1 - j : kDotColumns;
         const int64_t at = i * p.out_stride + channel;
-        if (quantizing != nullptr && finish.columns % kLanes == 0) {
+        if (quantizing != nullptr) {
           tile.offset = offset + channel;
           tile.multiplier = multiplier + channel;
           tile.output = static_cast<uint8_t*>(args.operands[0]) + at;
-          quantizing[finish.columns / kLanes - 1][count - 1](tile);
+          tile.columns = finish.columns;
+          quantizing[(finish.columns - 1) / kLanes][count - 1](tile);
           tile.b += kDotColumns * column_bytes;
           continue;
         }

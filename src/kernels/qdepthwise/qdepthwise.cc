@@ -154,6 +154,8 @@ qconv::Prepared Prepare(const Row& row, const Params& p, const qconv::Weights& w
     const int64_t c = o % at_once;
     const int64_t vector = c % 16 / 4;
     const int64_t lane = c / 16 * 4 + c % 4;
+    const int64_t shares = SharesOf(std::min(at_once, p.cout - (o - c)), at_once);
+    const int64_t lanes_of_share = tile.lanes / shares;
     int8_t* of_block = prepared.weights.data() + o / at_once * block;
     uint32_t sum = 0;
     for (int64_t x = 0; x < p.kernel_w; ++x) {
@@ -172,6 +174,10 @@ qconv::Prepared Prepare(const Row& row, const Params& p, const qconv::Weights& w
           }
           to[i] = static_cast<int8_t>(pair.first);
           to[i + 1] = static_cast<int8_t>(pair.second);
+        }
+        for (int64_t share = 1; share < shares; ++share) {
+          std::copy_n(to, 4, to + share * lanes_of_share * 4);
+          if (tile.parts == 2) std::copy_n(rest_to, 4, rest_to + share * lanes_of_share * 4);
         }
       }
     }

@@ -7,6 +7,8 @@
 // The taps of a kernel column are taken in fours: for a strip of output pixels of a row, the bytes of each
 // column of the input are interleaved once, for all outputs that it is under.
 //
+// Of few channels, a vector holds those of two or four pixels of the strip: SharesOf.
+//
 // Work units: (block of channels, block of rows of output pixels), rows fastest. Scratch: ScratchLayout.
 #pragma once
 
@@ -37,8 +39,15 @@ Status Choose(Isa isa, Params* params, Choice* choice);
 // The same with a given row.
 Status Choose(const DepthwiseRow& row, Params* params, Choice* choice);
 
-// Output pixels of a strip.
+// Output pixels of a strip, times the pixels that share a vector.
 inline constexpr int64_t kStrip = 16;
+
+// How many pixels share the vectors, of `at_once` bytes, of a block of `channels` channels: each has a whole
+// number of registers of 128 bits.
+inline int64_t SharesOf(int64_t channels, int64_t at_once) {
+  if (at_once >= 64 && channels <= at_once / 4) return 4;
+  return at_once >= 32 && channels <= at_once / 2 ? 2 : 1;
+}
 
 // Quads of a kernel column. Quad q holds the taps of rows q * 2, q * 2 + half, q * 2 + 1 and q * 2 + 1 +
 // half, where half is twice the number of quads: those that there are not (their weights are 0) then stand

@@ -31,14 +31,23 @@ WHET_INLINE I32 LoadBytes(const uint8_t* p) {
   return v;
 }
 
-// The order that sums are in: a register of 128 bits holds the channels 4 v to 4 v + 3 of its 16.
-WHET_INLINE I32 LoadInTurn(const int32_t* from, int v) {
-  I32 result;
-  for (int part = 0; part < kVectorBytes / 16; ++part) {
-    std::memcpy(reinterpret_cast<char*>(&result) + 16 * part, from + part * 16 + 4 * v, 16);
-  }
-  return result;
+#if defined(__AVX2__)
+// A vector whose k-th register of 128 bits is read at at(k). Put together in registers: a load of what was
+// just stored in parts would wait for all of them.
+template <typename At>
+WHET_INLINE I32 LoadRegisters(At at) {
+  const auto load = [&](int part) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at(part))); };
+  const __m256i low = _mm256_set_m128i(load(1), load(0));
+#if defined(__AVX512F__)
+  const __m256i high = _mm256_set_m128i(load(3), load(2));
+  return reinterpret_cast<I32>(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1));
+#else
+  return reinterpret_cast<I32>(low);
+#endif
 }
+#endif
+
+// The order that sums are in: a register of 128 bits holds the channels 4 v to 4 v + 3 of its 16.
 WHET_INLINE void StoreInTurn(int32_t* to, int v, I32 sums) {
   for (int part = 0; part < kVectorBytes / 16; ++part) {
     std::memcpy(to + part * 16 + 4 * v, reinterpret_cast<const char*>(&sums) + 16 * part, 16);
@@ -53,17 +62,18 @@ struct Chunk {
   bool has_rest;       // the second part of the weights is not all 0
   int64_t part_bytes;  // from the first part to the second
   int64_t quads;
+  // What follows is for QuantizeStrip.
+  int64_t channels;
+  int64_t shares;
   I32 offset[4];  // complete; these in the order of the sums
   F32 multiplier[4];
 };
 
-// Four pixels' bytes to a quad for each of kAtOnce channels.
+// Four vectors of bytes to a quad for each byte.
 template <bool kFlip>
-WHET_INLINE void InterleaveOne(const uint8_t* const (&taps)[kQuad], uint8_t* to) {
-  I32 x[kQuad];
+WHET_INLINE void InterleaveFour(I32 (&x)[kQuad], uint8_t* to) {
 #pragma GCC unroll 4
   for (int i = 0; i < kQuad; ++i) {
-    x[i] = LoadBytes(taps[i]);
     if constexpr (kFlip) x[i] ^= Set1(static_cast<int32_t>(0x80808080));
   }
   const I32 low01 = UnpackLow8(x[0], x[1]), high01 = UnpackHigh8(x[0], x[1]);
@@ -75,36 +85,100 @@ WHET_INLINE void InterleaveOne(const uint8_t* const (&taps)[kQuad], uint8_t* to)
   StoreI32(lanes + 3 * kLanes, UnpackHigh16(high01, high23));
 }
 
-// Interleaves the columns [x0, x0 + columns) of the input, of one row of output pixels.
-template <bool kFlip>
-void Interleave(const Chunk& chunk, const uint8_t* image, int64_t y0, int64_t x0, int64_t columns,
-                const uint8_t* padding, uint8_t* to) {
+// A strip of output pixels of a row. Those that share a vector are `apart` pixels apart.
+struct Strip {
+  int64_t y0, x0;  // of the input, under the first pixel's first tap
+  int64_t pixels;
+  int64_t apart;
+  int64_t columns;  // of the input, under the first `apart` pixels
+};
+
+// One vector out of kShares pixels, each of which fills an equal part of it.
+template <int kShares>
+WHET_INLINE I32 LoadShares(const uint8_t* const (&from)[kShares]) {
+  if constexpr (kShares == 1) return LoadBytes(from[0]);
+#if defined(__AVX2__)
+  constexpr int kBytes = kVectorBytes / kShares;
+  return LoadRegisters([&](int part) { return from[part * 16 / kBytes] + part * 16 % kBytes; });
+#endif
+}
+
+// One column: from[i][share] are the pixels of the quad's tap i.
+template <bool kFlip, int kShares>
+WHET_INLINE void InterleaveColumn(const uint8_t* const (&from)[kQuad][kShares], uint8_t* to) {
+  I32 taps[kQuad];
+#pragma GCC unroll 4
+  for (int i = 0; i < kQuad; ++i) taps[i] = LoadShares<kShares>(from[i]);
+  InterleaveFour<kFlip>(taps, to);
+}
+
+// Interleaves the columns of the input that are under a strip.
+template <bool kFlip, int kShares>
+void Interleave(const Chunk& chunk, const uint8_t* image, const Strip& strip, const uint8_t* padding,
+                uint8_t* to) {
   const Params& p = *chunk.params;
   const int64_t column_bytes = chunk.quads * kQuadBytes;
-  // Columns [begin, end) are inside.
-  const int64_t begin = x0 >= 0 ? 0 : -x0 < columns ? -x0 : columns;
-  const int64_t left = p.in_w - x0;
-  const int64_t end = left < begin ? begin : left < columns ? left : columns;
+  const int64_t columns_apart = strip.apart * p.stride_w;
+  // The columns [begin, end) are inside the image for every share.
+  const int64_t begin = strip.x0 >= 0 ? 0 : -strip.x0 < strip.columns ? -strip.x0 : strip.columns;
+  const int64_t left = p.in_w - strip.x0 - (kShares - 1) * columns_apart;
+  const int64_t end = left < begin ? begin : left < strip.columns ? left : strip.columns;
+  const uint8_t* const outside = padding + chunk.channel;
   for (int64_t q = 0; q < chunk.quads; ++q, to += kQuadBytes) {
-    const uint8_t* outside[kQuad];
-    const uint8_t* taps[kQuad];
-    int64_t steps[kQuad];
+    const uint8_t* rows[kQuad];  // null: all of it is outside
     for (int64_t i = 0; i < kQuad; ++i) {
       const int64_t ky = qdepthwise::RowOfQuad(chunk.quads, q, i);
-      const int64_t y = y0 + ky * p.dilation_h;
-      const bool inside = ky < p.kernel_h && y >= 0 && y < p.in_h && begin < end;
-      outside[i] = padding + chunk.channel;
-      taps[i] = inside ? image + (y * p.in_w + x0 + begin) * p.in_stride + chunk.channel : outside[i];
-      steps[i] = inside ? p.in_stride : 0;
+      const int64_t y = strip.y0 + ky * p.dilation_h;
+      const bool inside = ky < p.kernel_h && y >= 0 && y < p.in_h;
+      rows[i] = inside ? image + y * p.in_w * p.in_stride + chunk.channel : nullptr;
     }
-    for (int64_t x = 0; x < begin; ++x) InterleaveOne<kFlip>(outside, to + x * column_bytes);
-    for (int64_t x = begin; x < end; ++x) {
-      InterleaveOne<kFlip>(taps, to + x * column_bytes);
+    for (int64_t at_border = 0; at_border < strip.columns - (end - begin); ++at_border) {
+      const int64_t x = at_border < begin ? at_border : at_border + (end - begin);
+      const uint8_t* from[kQuad][kShares];
+      for (int i = 0; i < kQuad; ++i) {
+        for (int share = 0; share < kShares; ++share) {
+          const int64_t column = strip.x0 + x + share * columns_apart;
+          const bool inside = rows[i] != nullptr && column >= 0 && column < p.in_w;
+          from[i][share] = inside ? rows[i] + column * p.in_stride : outside;
+        }
+      }
+      InterleaveColumn<kFlip, kShares>(from, to + x * column_bytes);
+    }
+    if (begin == end) continue;
+    const uint8_t* at[kQuad];
+    int64_t step[kQuad], apart[kQuad];
 #pragma GCC unroll 4
-      for (int i = 0; i < kQuad; ++i) taps[i] += steps[i];
+    for (int i = 0; i < kQuad; ++i) {
+      const bool inside = rows[i] != nullptr;
+      at[i] = inside ? rows[i] + (strip.x0 + begin) * p.in_stride : outside;
+      step[i] = inside ? p.in_stride : 0;
+      apart[i] = columns_apart * step[i];
     }
-    for (int64_t x = end; x < columns; ++x) InterleaveOne<kFlip>(outside, to + x * column_bytes);
+    uint8_t* column = to + begin * column_bytes;
+    for (int64_t count = end - begin; count > 0; --count, column += column_bytes) {
+      const uint8_t* from[kQuad][kShares];
+#pragma GCC unroll 4
+      for (int i = 0; i < kQuad; ++i) {
+#pragma GCC unroll 4
+        for (int share = 0; share < kShares; ++share) from[i][share] = at[i] + share * apart[i];
+        at[i] += step[i];
+      }
+      InterleaveColumn<kFlip, kShares>(from, column);
+    }
   }
+}
+
+using InterleaveFn = void (*)(const Chunk&, const uint8_t*, const Strip&, const uint8_t*, uint8_t*);
+
+template <bool kFlip>
+InterleaveFn FindInterleave(int64_t shares) {
+  if constexpr (kVectorBytes >= 64) {
+    if (shares == 4) return Interleave<kFlip, 4>;
+  }
+  if constexpr (kVectorBytes >= 32) {
+    if (shares == 2) return Interleave<kFlip, 2>;
+  }
+  return Interleave<kFlip, 1>;
 }
 
 WHET_INLINE void AddQuad(const uint8_t* x, const int8_t* w, I32 (&sums)[4]) {
@@ -188,39 +262,68 @@ void TakeZerosOff(const Chunk& chunk, const uint8_t* quads, int64_t pixels, cons
 }
 
 #if defined(__AVX2__)
-// The outputs of a strip of all channels that are computed at once, without a way through memory.
+// Stores the outputs of pixel i of a strip and of those that share its vector.
+struct Outputs {
+  Outputs(const Chunk& chunk, const Strip& strip, uint8_t* first)
+      : output(first),
+        step(chunk.params->out_stride),
+        whole(chunk.channels == kAtOnce),
+        count(CountOf(chunk.channels)),
+        share_bytes(kAtOnce / chunk.shares),
+        pixels(strip.pixels),
+        apart(strip.apart) {}
+  WHET_INLINE void Store(const Outputs& to, int64_t i, Wide bytes) {
+    if (to.whole) {
+      std::memcpy(to.output + i * to.step, &bytes, sizeof(bytes));
+      return;
+    }
+    for (int64_t first = 0; i < to.pixels && first < kAtOnce; i += to.apart, first += to.share_bytes)
+      StoreSome(to.output + i * to.step, bytes, first, to.count);
+  }
+  uint8_t* output;
+  int64_t step;
+  bool whole;
+  Count count;
+  int64_t share_bytes;
+  int64_t pixels;
+  int64_t apart;
+};
+
+// The outputs of a strip, without a way through memory.
 template <bool kRest, int kColumns>
-void QuantizeStrip(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output) {
+void QuantizeStrip(const Chunk& chunk, const uint8_t* quads, const Strip& strip, uint8_t* output) {
   const Params& p = *chunk.params;
   const PackedSteps steps(p.output == DType::kI8, p.output_zero, p.low, p.high);
   const Taps<kColumns> taps(chunk);
   const I32 offset[4] = {chunk.offset[0], chunk.offset[1], chunk.offset[2], chunk.offset[3]};
   const F32 multiplier[4] = {chunk.multiplier[0], chunk.multiplier[1], chunk.multiplier[2],
                              chunk.multiplier[3]};
-  const int64_t step = p.stride_w * chunk.quads * kQuadBytes, out_step = p.out_stride;
-  for (int64_t i = 0; i < pixels; ++i, quads += step, output += out_step) {
+  const Outputs outputs(chunk, strip, output);
+  const int64_t step = p.stride_w * chunk.quads * kQuadBytes;
+  for (int64_t i = 0; i < outputs.apart; ++i, quads += step) {
     I32 sums[4] = {offset[0], offset[1], offset[2], offset[3]};
     Taps<kColumns>::template Add<kRest>(taps, quads, sums);
     const Wide bytes =
         PackedSteps::Pack(steps, ConvertToF32(sums[0]) * multiplier[0], ConvertToF32(sums[1]) * multiplier[1],
                           ConvertToF32(sums[2]) * multiplier[2], ConvertToF32(sums[3]) * multiplier[3]);
-    std::memcpy(output, &bytes, sizeof(bytes));
+    Outputs::Store(outputs, i, bytes);
   }
 }
 
 // The same for kernels of 3 columns of one quad without dilation, two pixels at once, which share what they
 // load.
 template <bool kRest, int kStride>
-void QuantizePairs(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output) {
+void QuantizePairs(const Chunk& chunk, const uint8_t* quads, const Strip& strip, uint8_t* output) {
   constexpr int kColumns = 3;
-  if (pixels < 2) return QuantizeStrip<kRest, kColumns>(chunk, quads, pixels, output);
+  if (strip.apart < 2) return QuantizeStrip<kRest, kColumns>(chunk, quads, strip, output);
   const Params& p = *chunk.params;
   const PackedSteps steps(p.output == DType::kI8, p.output_zero, p.low, p.high);
-  const int64_t out_step = p.out_stride, part_bytes = chunk.part_bytes;
+  const int64_t part_bytes = chunk.part_bytes;
   const int8_t* weights = chunk.weights;
-  for (int64_t i = 0; i < pixels; i += 2) {
+  const Outputs outputs(chunk, strip, output);
+  for (int64_t i = 0; i < outputs.apart; i += 2) {
     // Of an odd number, the last but one is done again.
-    const int64_t first = i + 2 <= pixels ? i : pixels - 2;
+    const int64_t first = i + 2 <= outputs.apart ? i : outputs.apart - 2;
     const uint8_t* x = quads + first * kStride * kQuadBytes;
     F32 scaled[2][4];
 #pragma GCC unroll 4
@@ -248,12 +351,12 @@ void QuantizePairs(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uin
 #pragma GCC unroll 2
     for (int k = 0; k < 2; ++k) {
       const Wide bytes = PackedSteps::Pack(steps, scaled[k][0], scaled[k][1], scaled[k][2], scaled[k][3]);
-      std::memcpy(output + (first + k) * out_step, &bytes, sizeof(bytes));
+      Outputs::Store(outputs, first + k, bytes);
     }
   }
 }
 
-using QuantizeStripFn = void (*)(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output);
+using QuantizeStripFn = void (*)(const Chunk&, const uint8_t*, const Strip&, uint8_t*);
 
 template <bool kRest>
 QuantizeStripFn QuantizeStripOf(const Params& p) {
@@ -271,14 +374,22 @@ QuantizeStripFn FindQuantizeStrip(const Chunk& chunk) {
 }
 
 void PutInTurn(const Finish& f, Chunk* chunk) {
+  const int64_t share_bytes = kAtOnce / chunk->shares;
   for (int v = 0; v < 4; ++v) {
-    chunk->offset[v] = LoadInTurn(f.offset, v);
-    if (f.weight_sums != nullptr) chunk->offset[v] -= LoadInTurn(f.weight_sums, v) * f.input_zero;
-    chunk->multiplier[v] = AsF32(LoadInTurn(reinterpret_cast<const int32_t*>(f.multiplier), v));
+    // Registers that are not channels of the chunk's repeat the first ones.
+    const auto load = [&](const int32_t* from) {
+      return LoadRegisters([&](int part) {
+        const int64_t at = part * 16 & (share_bytes - 1);
+        return from + 4 * v + (at < chunk->channels ? at : 0);
+      });
+    };
+    chunk->offset[v] = load(f.offset);
+    if (f.weight_sums != nullptr) chunk->offset[v] -= load(f.weight_sums) * f.input_zero;
+    chunk->multiplier[v] = AsF32(load(reinterpret_cast<const int32_t*>(f.multiplier)));
   }
 }
 #else
-using QuantizeStripFn = void (*)(const Chunk& chunk, const uint8_t* quads, int64_t pixels, uint8_t* output);
+using QuantizeStripFn = void (*)(const Chunk&, const uint8_t*, const Strip&, uint8_t*);
 QuantizeStripFn FindQuantizeStrip(const Chunk&) { return nullptr; }
 void PutInTurn(const Finish&, Chunk*) {}
 #endif
@@ -345,26 +456,32 @@ void QDepthwise(const Args& args, int64_t begin, int64_t end) {
       finish.multiplier = multiplier != nullptr ? multiplier + channel : nullptr;
       finish.bias = bias != nullptr ? bias + channel : nullptr;
       finish.weight_sums = weight_sums != nullptr ? weight_sums + channel : nullptr;
-      QuantizeStripFn quantize = nullptr;
-      if (finish.columns == kAtOnce && weight_zero == nullptr) quantize = FindQuantizeStrip(chunk);
+      chunk.channels = finish.columns;
+      const QuantizeStripFn quantize = weight_zero == nullptr ? FindQuantizeStrip(chunk) : nullptr;
+      chunk.shares = quantize != nullptr ? qdepthwise::SharesOf(chunk.channels, kAtOnce) : 1;
       if (quantize != nullptr) PutInTurn(finish, &chunk);
+      const InterleaveFn interleave =
+          flips ? FindInterleave<true>(chunk.shares) : FindInterleave<false>(chunk.shares);
+      const int64_t most = kStrip * chunk.shares;
       for (int64_t row = row0; row < row1; ++row) {
         const uint8_t* image = input + row / p.out_h * p.in_h * p.in_w * p.in_stride;
-        const int64_t y0 = row % p.out_h * p.stride_h - p.pad_top;
-        for (int64_t ox = 0; ox < p.out_w; ox += kStrip) {
-          const int64_t pixels = p.out_w - ox < kStrip ? p.out_w - ox : kStrip;
-          const int64_t columns = (pixels - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
-          const int64_t x0 = ox * p.stride_w - p.pad_left;
-          (flips ? Interleave<true> : Interleave<false>)(chunk, image, y0, x0, columns, padding, quads);
+        Strip strip{};
+        strip.y0 = row % p.out_h * p.stride_h - p.pad_top;
+        for (int64_t ox = 0; ox < p.out_w; ox += most) {
+          strip.x0 = ox * p.stride_w - p.pad_left;
+          strip.pixels = p.out_w - ox < most ? p.out_w - ox : most;
+          strip.apart = (strip.pixels + chunk.shares - 1) / chunk.shares;
+          strip.columns = (strip.apart - 1) * p.stride_w + (p.kernel_w - 1) * p.dilation_w + 1;
+          interleave(chunk, image, strip, padding, quads);
           const int64_t at = (row * p.out_w + ox) * p.out_stride + channel;
           if (quantize != nullptr) {
-            quantize(chunk, quads, pixels, static_cast<uint8_t*>(args.operands[0]) + at);
+            quantize(chunk, quads, strip, static_cast<uint8_t*>(args.operands[0]) + at);
             continue;
           }
-          finish.rows = pixels;
-          (chunk.has_rest ? SumStrip<true> : SumStrip<false>)(chunk, quads, pixels, sums);
+          finish.rows = strip.pixels;
+          (chunk.has_rest ? SumStrip<true> : SumStrip<false>)(chunk, quads, strip.pixels, sums);
           if (weight_zero != nullptr)
-            TakeZerosOff(chunk, quads, pixels, weight_zero + channel, finish.columns, sums);
+            TakeZerosOff(chunk, quads, strip.pixels, weight_zero + channel, finish.columns, sums);
           FinishTile(finish, p, args.operands[0], at);
         }
       }

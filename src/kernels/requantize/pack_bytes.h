@@ -59,5 +59,63 @@ struct PackedSteps {
 
 #undef WHET_WIDE
 
+// Stores the kPart-th of the parts of kBytes that the vector has.
+template <int kBytes, int kPart>
+WHET_INLINE void StorePart(uint8_t* to, Wide bytes) {
+#if defined(__AVX512F__)
+  static_assert(kBytes == 16 || kBytes == 32);
+  if constexpr (kBytes == 32) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_extracti64x4_epi64(bytes, kPart));
+  } else {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_extracti32x4_epi32(bytes, kPart));
+  }
+#else
+  static_assert(kBytes == 8 || kBytes == 16);
+  const __m128i part = _mm256_extracti128_si256(bytes, kPart * kBytes / 16);
+  if constexpr (kBytes == 16) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), part);
+  } else {
+    const int64_t eight = _mm_extract_epi64(part, kPart % 2);
+    std::memcpy(to, &eight, sizeof(eight));
+  }
+#endif
+}
+
+// How many bytes of a vector are stored, in the form that StoreSome takes.
+#if defined(__AVX512F__)
+using Count = __mmask64;
+WHET_INLINE Count CountOf(int64_t bytes) { return ~__mmask64{0} >> (64 - bytes); }
+#else
+using Count = int64_t;
+WHET_INLINE Count CountOf(int64_t bytes) { return bytes; }
+#endif
+
+// Stores bytes of the vector from byte `first` on.
+WHET_INLINE void StoreSome(uint8_t* to, Wide bytes, int64_t first, Count count) {
+#if defined(__AVX512F__)
+  // The bytes stay where they are in the vector, which is thought to begin before `to`; a number, since no
+  // pointer may point there.
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(to) - static_cast<uintptr_t>(first);
+  _mm512_mask_storeu_epi8(reinterpret_cast<void*>(begin), count << first, bytes);
+#else
+  uint8_t all[2 * sizeof(bytes)];  // g++ 12 believes that more than there is may be stored
+  std::memcpy(all, &bytes, sizeof(bytes));
+  const uint8_t* from = all + first;
+  // Pieces of 2^k bytes, of which the last one may overlap the one before.
+  if (count >= 16) {
+    std::memcpy(to, from, 16);
+    std::memcpy(to + count - 16, from + count - 16, 16);
+  } else if (count >= 8) {
+    std::memcpy(to, from, 8);
+    std::memcpy(to + count - 8, from + count - 8, 8);
+  } else if (count >= 4) {
+    std::memcpy(to, from, 4);
+    std::memcpy(to + count - 4, from + count - 4, 4);
+  } else {
+    for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+  }
+#endif
+}
+
 }  // namespace whet::kernels::WHET_ISA
 #endif
