@@ -51,6 +51,10 @@ std::vector<Dim> Collapse(std::span<const int64_t> dims, std::array<std::span<co
     }
   }
   while (merged.size() < 2) merged.insert(merged.begin(), Dim{1, {}});
+  // Rows of a few elements are not worth the start of a row each: many of these are walked across.
+  constexpr int64_t kFew = 4;
+  Dim &rows = merged[merged.size() - 2], &columns = merged.back();
+  if (columns.size <= kFew && rows.size > 4 * columns.size) std::swap(rows, columns);
   return merged;
 }
 

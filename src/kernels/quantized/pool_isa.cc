@@ -24,7 +24,23 @@ struct Windows {
 template <typename T>
 constexpr T kLeast = T(-1) < T(0) ? static_cast<T>(1u << (8 * sizeof(T) - 1)) : T(0);
 
-// A vector of T, and the greater of every element.
+// 16 bytes of T, and the greater of every element.
+template <typename T>
+struct FewElements {
+  static constexpr int64_t kCount = 16 / sizeof(T);
+  typedef T Vector __attribute__((vector_size(16)));  // GCC takes the attribute of a dependent type only here
+  Vector v;
+  static FewElements Load(const T* p) {
+    FewElements elements;
+    std::memcpy(&elements.v, p, sizeof(elements.v));
+    return elements;
+  }
+  void Store(T* p) const { std::memcpy(p, &v, sizeof(v)); }
+  static FewElements Max(FewElements a, FewElements b) { return {a.v > b.v ? a.v : b.v}; }
+  static FewElements Least() { return {Vector{} + kLeast<T>}; }
+};
+
+// The same of a whole vector.
 #if defined(__AVX512F__)
 template <typename T>
 struct Elements {
@@ -63,24 +79,11 @@ struct Elements {
 };
 #else
 template <typename T>
-struct Elements {
-  static constexpr int64_t kCount = 16 / sizeof(T);
-  typedef T Vector __attribute__((vector_size(16)));  // GCC takes the attribute of a dependent type only here
-  Vector v;
-  static Elements Load(const T* p) {
-    Elements elements;
-    std::memcpy(&elements.v, p, sizeof(elements.v));
-    return elements;
-  }
-  void Store(T* p) const { std::memcpy(p, &v, sizeof(v)); }
-  static Elements Max(Elements a, Elements b) { return {a.v > b.v ? a.v : b.v}; }
-  static Elements Least() { return {Vector{} + kLeast<T>}; }
-};
+using Elements = FewElements<T>;
 #endif
 
-template <typename T, int kVectors>
-WHET_INLINE void MaxOf(const Windows<T>& w, int64_t c) {
-  using E = Elements<T>;
+template <typename T, int kVectors, typename E = Elements<T>>
+WHET_INLINE void MaxOf(const Windows<T>& w, int64_t c, T* out) {
   E acc[kVectors];
   for (int v = 0; v < kVectors; ++v) acc[v] = E::Least();
   for (int64_t y = 0; y < w.rows; ++y) {
@@ -90,27 +93,25 @@ WHET_INLINE void MaxOf(const Windows<T>& w, int64_t c) {
       for (int v = 0; v < kVectors; ++v) acc[v] = E::Max(acc[v], E::Load(p + v * E::kCount));
     }
   }
-  for (int v = 0; v < kVectors; ++v) acc[v].Store(w.out + c + v * E::kCount);
+  for (int v = 0; v < kVectors; ++v) acc[v].Store(out + v * E::kCount);
 }
 
 template <typename T>
 void Maximum(const Windows<T>& w, int64_t n) {
+  using Few = FewElements<T>;
   constexpr int64_t kCount = Elements<T>::kCount;
   int64_t c = 0;
-  for (; c + 4 * kCount <= n; c += 4 * kCount) MaxOf<T, 4>(w, c);
-  for (; c + kCount <= n; c += kCount) MaxOf<T, 1>(w, c);
+  for (; c + 4 * kCount <= n; c += 4 * kCount) MaxOf<T, 4>(w, c, w.out + c);
+  for (; c + kCount <= n; c += kCount) MaxOf<T, 1>(w, c, w.out + c);
   if (c == n) return;
-  if (c > 0) return MaxOf<T, 1>(w, n - kCount);  // some once more
-  T best[kCount];
-  for (int64_t i = 0; i < n; ++i) best[i] = kLeast<T>;
-  for (int64_t y = 0; y < w.rows; ++y) {
-    const T* p = w.in + y * w.row_step;
-    for (int64_t x = 0; x < w.columns; ++x, p += w.column_step) {
-      for (int64_t i = 0; i < n; ++i) {
-        if (p[i] > best[i]) best[i] = p[i];
-      }
-    }
-  }
+  // The last vector does some once more.
+  if (c > 0) return MaxOf<T, 1>(w, n - kCount, w.out + n - kCount);
+  for (; c + Few::kCount <= n; c += Few::kCount) MaxOf<T, 1, Few>(w, c, w.out + c);
+  if (c == n) return;
+  if (c > 0) return MaxOf<T, 1, Few>(w, n - Few::kCount, w.out + n - Few::kCount);
+  // Operands can be read beyond their end.
+  T best[Few::kCount];
+  MaxOf<T, 1, Few>(w, 0, best);
   for (int64_t i = 0; i < n; ++i) w.out[i] = best[i];
 }
 

@@ -23,28 +23,48 @@ WHET_INLINE F32 Scaled(const Scaling& scaling, I32 x, F32 negative) {
   return t * Select(t < 0.0f, negative, scaling.positive);
 }
 
-void PReluRow(const Params& p, const uint8_t* x, uint8_t* y, const float* negative, const Scaling& scaling,
-              const Steps& steps) {
-  const int64_t n = p.channels;
-  int64_t c = 0;
+// Slopes, one an element, that begin anew after each `period` of them.
+struct Slopes {
+  Slopes(const float* of_first, int64_t of_period)
+      : first(of_first),
+        period(of_period),
+        vector_step(kVectorBytes % of_period),
+        lanes_step(kLanes % of_period) {}
+  const float* first;
+  int64_t period;
+  int64_t vector_step, lanes_step;  // modulo the period
+};
+// Those after the first `at`, which goes on by `step`, modulo the period.
+WHET_INLINE const float* Next(const Slopes& slopes, int64_t step, int64_t* at) {
+  const float* next = slopes.first + *at;
+  *at += step;
+  if (*at >= slopes.period) *at -= slopes.period;
+  return next;
+}
+
+void PReluRow([[maybe_unused]] const Params& p, const uint8_t* x, uint8_t* y, int64_t n,
+              const Slopes& negative, const Scaling& scaling, const Steps& steps) {
+  int64_t c = 0, at = 0;
 #if defined(__AVX2__)
   const PackedSteps packed(p.y_type == DType::kI8, p.y_zero, p.low, p.high);
   for (; c + kVectorBytes <= n; c += kVectorBytes) {
+    const float* slopes = Next(negative, negative.vector_step, &at);
     F32 values[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
-      values[v] =
-          Scaled(scaling, LoadBytes(scaling.sign, x + c + v * kLanes), Load(negative + c + v * kLanes));
+      values[v] = Scaled(scaling, LoadBytes(scaling.sign, x + c + v * kLanes), Load(slopes + v * kLanes));
     }
     const Wide bytes = PackedSteps::PackInOrder(packed, values[0], values[1], values[2], values[3]);
     std::memcpy(y + c, &bytes, sizeof(bytes));
   }
 #endif
-  for (; c + kLanes <= n; c += kLanes)
-    StoreBytes(y + c, ToSteps(Scaled(scaling, LoadBytes(scaling.sign, x + c), Load(negative + c)), steps));
+  for (; c + kLanes <= n; c += kLanes) {
+    const F32 slopes = Load(Next(negative, negative.lanes_step, &at));
+    StoreBytes(y + c, ToSteps(Scaled(scaling, LoadBytes(scaling.sign, x + c), slopes), steps));
+  }
   if (c < n) {
-    const F32 value =
-        Scaled(scaling, LoadBytesPartial(scaling.sign, x + c, n - c), LoadPartial(negative + c, n - c));
+    const F32 slopes = LoadPartial(negative.first + at, n - c);
+    const F32 value = Scaled(scaling, LoadBytesPartial(scaling.sign, x + c, n - c), slopes);
     StoreBytesPartial(y + c, ToSteps(value, steps), n - c);
   }
 }
@@ -59,20 +79,18 @@ void PReluRowOfHalves(const Params& p, const T* x, T* y, const float* negative, 
   }
 }
 
-// Rows of T, by run(x, y, scaling, steps).
-template <typename T, typename RowFn>
-WHET_INLINE void ForRows(const Args& args, int64_t begin, int64_t end, RowFn run) {
+// Blocks of rows of T, by run(x, y, rows, scaling, steps).
+template <typename T, typename BlockFn>
+WHET_INLINE void ForBlocks(const Args& args, int64_t begin, int64_t end, BlockFn run) {
   const Params& p = *static_cast<const Params*>(args.params);
   const EitherSign sign(p.x_type);
   const Scaling scaling{sign, Set1(p.x_zero + sign.excess), Set1(p.positive)};
   const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t first = unit * p.block_rows;
-    const int64_t last = p.rows - first < p.block_rows ? p.rows : first + p.block_rows;
-    for (int64_t r = first; r < last; ++r) {
-      run(static_cast<const T*>(args.operands[1]) + r * p.x_stride,
-          static_cast<T*>(args.operands[0]) + r * p.y_stride, scaling, steps);
-    }
+    const int64_t rows = p.rows - first < p.block_rows ? p.rows - first : p.block_rows;
+    run(static_cast<const T*>(args.operands[1]) + first * p.x_stride,
+        static_cast<T*>(args.operands[0]) + first * p.y_stride, rows, scaling, steps);
   }
 }
 
@@ -81,15 +99,30 @@ WHET_INLINE void ForRows(const Args& args, int64_t begin, int64_t end, RowFn run
 void QuantizedPRelu(const Args& args, int64_t begin, int64_t end) {
   const Params& p = *static_cast<const Params*>(args.params);
   const auto* negative = static_cast<const float*>(args.operands[2]);
-  const auto run_halves = [&](const auto* x, auto* y, const Scaling& scaling, const Steps& steps) {
-    PReluRowOfHalves(p, x, y, negative, scaling, steps);
+  const auto run_halves = [&](const auto* x, auto* y, int64_t rows, const Scaling& scaling,
+                              const Steps& steps) {
+    for (; rows > 0; --rows, x += p.x_stride, y += p.y_stride)
+      PReluRowOfHalves(p, x, y, negative, scaling, steps);
   };
-  if (p.x_type == DType::kI16) return ForRows<int16_t>(args, begin, end, run_halves);
-  if (p.x_type == DType::kU16) return ForRows<uint16_t>(args, begin, end, run_halves);
-  ForRows<uint8_t>(args, begin, end,
-                   [&](const uint8_t* x, uint8_t* y, const Scaling& scaling, const Steps& steps) {
-                     PReluRow(p, x, y, negative, scaling, steps);
-                   });
+  if (p.x_type == DType::kI16) return ForBlocks<int16_t>(args, begin, end, run_halves);
+  if (p.x_type == DType::kU16) return ForBlocks<uint16_t>(args, begin, end, run_halves);
+
+  // Short rows that lie side by side are one long row.
+  float repeated[2 * kVectorBytes];
+  const bool joins = p.channels <= kVectorBytes && p.x_stride == p.channels && p.y_stride == p.channels;
+  if (joins) {
+    for (int64_t c = 0; c < p.channels + kVectorBytes; ++c) repeated[c] = negative[c % p.channels];
+  }
+  const Slopes slopes(joins ? repeated : negative, p.channels);
+  ForBlocks<uint8_t>(
+      args, begin, end,
+      [&](const uint8_t* x, uint8_t* y, int64_t rows, const Scaling& scaling, const Steps& steps) {
+        if (joins) {
+          return PReluRow(p, x, y, rows * p.channels, slopes, scaling, steps);
+        }
+        for (; rows > 0; --rows, x += p.x_stride, y += p.y_stride)
+          PReluRow(p, x, y, p.channels, slopes, scaling, steps);
+      });
 }
 
 }  // namespace whet::kernels::WHET_ISA

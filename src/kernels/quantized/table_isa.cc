@@ -80,6 +80,8 @@ void LookUpRow(const Table&, const uint8_t* entries, const uint8_t* in, uint8_t*
 void LookUp8Bit(const Args& args, int64_t begin, int64_t end) {
   const auto& p = *static_cast<const table::Params*>(args.params);
   const auto* const entries = static_cast<const uint8_t*>(args.operands[2]);
+  // Of short rows, a vector would be mostly empty.
+  constexpr int64_t kShort = 8;
   const Table lookup(entries);
   const int64_t column_blocks = (p.columns + p.block_columns - 1) / p.block_columns;
   for (int64_t unit = begin; unit < end; ++unit) {
@@ -90,6 +92,13 @@ void LookUp8Bit(const Args& args, int64_t begin, int64_t end) {
         p.columns - first_column < p.block_columns ? p.columns - first_column : p.block_columns;
     const auto* in = static_cast<const uint8_t*>(args.operands[1]) + first_row * p.in_stride + first_column;
     auto* out = static_cast<uint8_t*>(args.operands[0]) + first_row * p.out_stride + first_column;
+    if (columns < kShort) {
+      for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t c = 0; c < columns; ++c)
+          out[row * p.out_stride + c] = entries[in[row * p.in_stride + c]];
+      }
+      continue;
+    }
     for (int64_t row = 0; row < rows; ++row) {
       LookUpRow(lookup, entries, in + row * p.in_stride, out + row * p.out_stride, columns);
     }

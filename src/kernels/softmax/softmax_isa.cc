@@ -53,6 +53,41 @@ void Row(const Params& p, float* out, const float* in) {
   }
 }
 
+// Rows that are too short to fill a vector are computed kLanes at once, a row in each lane.
+constexpr int64_t kShort = kLanes / 2;
+
+// The first n lanes are elements at a distance of `stride`, the others 0.
+WHET_INLINE F32 LoadStrided(const float* from, int64_t stride, int64_t n) {
+  float together[kLanes] = {};
+  for (int64_t i = 0; i < n; ++i) together[i] = from[i * stride];
+  return Load(together);
+}
+WHET_INLINE void StoreStrided(float* to, int64_t stride, F32 v, int64_t n) {
+  float apart[kLanes];
+  Store(apart, v);
+  for (int64_t i = 0; i < n; ++i) to[i * stride] = apart[i];
+}
+
+// As Row, for `rows` neighbouring rows, at most kLanes, of no more than kShort elements.
+void ShortRows(const Params& p, float* out, const float* in, int64_t rows) {
+  F32 x[kShort];
+  F32 shift = Set1(-__builtin_inff());
+  for (int64_t i = 0; i < p.axis; ++i) {
+    x[i] = LoadStrided(in + i, p.outer_stride, rows) * p.scale;
+    shift = Max(x[i], shift);
+  }
+  F32 sum = Zero();
+  for (int64_t i = 0; i < p.axis; ++i) {
+    x[i] -= shift;
+    const F32 e = Exp(x[i]);
+    if (p.logarithm == 0) x[i] = e;
+    sum += e;
+  }
+  const F32 factor = 1.0f / sum, log_sum = Log(sum);
+  for (int64_t i = 0; i < p.axis; ++i)
+    StoreStrided(out + i, p.outer_stride, p.logarithm == 0 ? x[i] * factor : x[i] - log_sum, rows);
+}
+
 // As Row, for `lanes` neighbouring positions of inner at once.
 WHET_INLINE void Columns(const Params& p, float* out, const float* in, int64_t lanes) {
   const float scale = p.scale;
@@ -86,6 +121,13 @@ void SoftmaxF32(const Args& args, int64_t begin, int64_t end) {
   float* const output = static_cast<float*>(args.operands[0]);
   const float* const input = static_cast<const float*>(args.operands[1]);
   const int64_t blocks = (p.inner + p.inner_block - 1) / p.inner_block;
+  if (p.inner == 1 && p.axis <= kShort) {
+    for (int64_t unit = begin; unit < end; unit += kLanes) {
+      const int64_t offset = unit * p.outer_stride;
+      ShortRows(p, output + offset, input + offset, end - unit < kLanes ? end - unit : kLanes);
+    }
+    return;
+  }
   for (int64_t unit = begin; unit < end; ++unit) {
     const int64_t first = unit % blocks * p.inner_block;
     const int64_t offset = unit / blocks * p.outer_stride + first;
