@@ -1,4 +1,7 @@
 #include "kernels/move/copy.h"
+
+#include <utility>
+
 #include "kernels/simd/simd.h"
 
 namespace whet::kernels::WHET_ISA {
@@ -71,17 +74,78 @@ void CopyStrided(T* dst, const T* src, const Rectangle& at) {
   }
 }
 
-// Transposes with few channels, as an image has: kCount streams to or from interleaved values. The counts are
-// constants so that the compiler turns them into shuffles.
+// Transposes with few channels, as an image has: kCount streams to or from interleaved values, by shuffles of
+// a register of each stream.
+template <typename T>
+struct Stream {
+  static constexpr int kCount = 16 / sizeof(T);
+  typedef T Vector __attribute__((vector_size(16)));  // GCC takes the attribute of a dependent type only here
+};
+
+// A vector of the elements of v that Source::At(lane) names, counted through all four.
+template <typename Source, typename T, size_t... lanes>
+WHET_INLINE auto Shuffled(const typename Stream<T>::Vector (&v)[4], std::index_sequence<lanes...>) {
+  constexpr int kLow = 2 * Stream<T>::kCount;
+  const auto low =
+      __builtin_shufflevector(v[0], v[1], (Source::At(lanes) < kLow ? Source::At(lanes) : -1)...);
+  const auto high =
+      __builtin_shufflevector(v[2], v[3], (Source::At(lanes) < kLow ? -1 : Source::At(lanes) - kLow)...);
+  return __builtin_shufflevector(
+      low, high, static_cast<int>(Source::At(lanes) < kLow ? lanes : lanes + sizeof...(lanes))...);
+}
+// Of the interleaved elements, the kPart-th vector; and of the streams, the kPart-th stream.
+template <int kCount, int kPart, typename T>
+struct Interleaved {
+  static constexpr int At(size_t lane) {
+    const int at = kPart * Stream<T>::kCount + static_cast<int>(lane);
+    return at % kCount * Stream<T>::kCount + at / kCount;
+  }
+};
+template <int kCount, int kPart, typename T>
+struct Deinterleaved {
+  static constexpr int At(size_t lane) { return kCount * static_cast<int>(lane) + kPart; }
+};
+
+template <int kCount, typename T, size_t... parts>
+WHET_INLINE void DeinterleaveVectors(T* dst, int64_t dst_row, const T* src, std::index_sequence<parts...>) {
+  constexpr int kLength = Stream<T>::kCount;
+  typename Stream<T>::Vector v[4] = {};
+  std::memcpy(v, src, kCount * sizeof(v[0]));
+  const auto store = [&](size_t part, auto stream) {
+    std::memcpy(dst + static_cast<int64_t>(part) * dst_row, &stream, sizeof(stream));
+  };
+  (store(parts, Shuffled<Deinterleaved<kCount, parts, T>, T>(v, std::make_index_sequence<kLength>{})), ...);
+}
+template <int kCount, typename T, size_t... parts>
+WHET_INLINE void InterleaveVectors(T* dst, const T* src, int64_t src_column, std::index_sequence<parts...>) {
+  constexpr int kLength = Stream<T>::kCount;
+  typename Stream<T>::Vector v[4] = {};
+  for (int c = 0; c < kCount; ++c) std::memcpy(&v[c], src + c * src_column, sizeof(v[c]));
+  const auto store = [&](size_t part, auto vector) {
+    std::memcpy(dst + part * kLength, &vector, sizeof(vector));
+  };
+  (store(parts, Shuffled<Interleaved<kCount, parts, T>, T>(v, std::make_index_sequence<kLength>{})), ...);
+}
+
 template <int kCount, typename T>
-void Deinterleave(T* __restrict dst, const T* __restrict src, const Rectangle& at) {
-  for (int64_t c = 0; c < at.columns; ++c) {
+void Deinterleave(T* dst, const T* src, const Rectangle& at) {
+  constexpr int kLength = Stream<T>::kCount;
+  int64_t c = 0;
+  for (; c + kLength <= at.columns; c += kLength) {
+    DeinterleaveVectors<kCount>(dst + c, at.dst_row, src + c * kCount, std::make_index_sequence<kCount>{});
+  }
+  for (; c < at.columns; ++c) {
     for (int r = 0; r < kCount; ++r) dst[r * at.dst_row + c] = src[c * kCount + r];
   }
 }
 template <int kCount, typename T>
-void Interleave(T* __restrict dst, const T* __restrict src, const Rectangle& at) {
-  for (int64_t r = 0; r < at.rows; ++r) {
+void Interleave(T* dst, const T* src, const Rectangle& at) {
+  constexpr int kLength = Stream<T>::kCount;
+  int64_t r = 0;
+  for (; r + kLength <= at.rows; r += kLength) {
+    InterleaveVectors<kCount>(dst + r * kCount, src + r, at.src_column, std::make_index_sequence<kCount>{});
+  }
+  for (; r < at.rows; ++r) {
     for (int c = 0; c < kCount; ++c) dst[r * kCount + c] = src[c * at.src_column + r];
   }
 }
