@@ -228,8 +228,10 @@ void BecomePhases(GraphBuilder& builder, const PhaseConvolution& phases, Operand
   };
   operands->phases = phases;
   operands->w.steps = PhaseWeights(phases, *operands->w.steps, operands->w.zero);
-  operands->w.scale = RepeatForPhases(builder, phases, operands->w.scale);
-  operands->w.zero = RepeatForPhases(builder, phases, operands->w.zero);
+  // One number for all channels stays.
+  Value *&scale = operands->w.scale, *&zero = operands->w.zero;
+  if (!IsOne(scale)) scale = RepeatForPhases(builder, phases, scale);
+  if (zero != nullptr && !IsOne(zero)) zero = RepeatForPhases(builder, phases, zero);
   repeat(operands->bias.real);
   repeat(operands->bias.steps);
 }

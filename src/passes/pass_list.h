@@ -28,6 +28,7 @@ Result<int> SinkTransposes(Graph& graph);
 Result<int> FuseQuantizedProducts(Graph& graph);
 Result<int> FoldBatchNorm(Graph& graph);
 Result<int> FoldScaleIntoWeights(Graph& graph);
+Result<int> PhaseTransposedConvolutions(Graph& graph);
 Result<int> FusePad(Graph& graph);
 Result<int> PropagateQuantization(Graph& graph);
 Result<int> FuseQuantizedTables(Graph& graph);

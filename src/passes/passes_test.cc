@@ -87,6 +87,25 @@ TEST_F(PassTest, KeepsPaddingOfChannels) {
   EXPECT_THAT(Run(FusePad, b.Emit("Conv", {padded, Weights({3, 2, 2, 3})})), ElementsAre("Pad", "Conv"));
 }
 
+TEST_F(PassTest, RunsTransposedConvolutionsToFewChannelsByTheirPhases) {
+  const Attributes twice = {{"strides", std::vector<int64_t>{2, 2}}};
+  Value* apart = b.Emit("ConvTranspose", {Input({1, 4, 5, 6}), Weights({1, 2, 2, 6}), Weights({1})}, twice);
+  EXPECT_THAT(Run(PhaseTransposedConvolutions, apart), ElementsAre("Conv", "DepthToSpace"));
+}
+
+TEST_F(PassTest, CutsThePaddingOffWhatThePhasesOfATransposedConvolutionGive) {
+  const Attributes padded = {{"pads", std::vector<int64_t>{1, 1, 0, 1}},
+                             {"strides", std::vector<int64_t>{2, 2}}};
+  Value* over = b.Emit("ConvTranspose", {Input({2, 3, 4, 2}), Weights({3, 3, 3, 2}), Weights({3})}, padded);
+  EXPECT_THAT(Run(PhaseTransposedConvolutions, over), ElementsAre("Conv", "DepthToSpace", "Slice"));
+}
+
+TEST_F(PassTest, LeavesTransposedConvolutionsToManyChannels) {
+  Value* wide = b.Emit("ConvTranspose", {Input({1, 3, 4, 2}), Weights({9, 2, 2, 2})},
+                       {{"strides", std::vector<int64_t>{2, 2}}});
+  EXPECT_THAT(Run(PhaseTransposedConvolutions, wide), ElementsAre("ConvTranspose"));
+}
+
 TEST_F(PassTest, MultipliesAScaleIntoWeights) {
   Value* conv = b.Emit("Conv", {Input({1, 5, 5, 3}), Weights({4, 3, 3, 3}), Weights({4})}, kSame);
   EXPECT_THAT(Run(FoldScaleIntoWeights, b.Emit("Mul", {conv, Weights({4})})), ElementsAre("Conv"));

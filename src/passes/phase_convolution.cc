@@ -43,9 +43,9 @@ std::shared_ptr<const Constant> PhaseWeights(const PhaseConvolution& phases, con
                                              const Value* zero) {
   const TensorView& from = weights.view();
   const int64_t outputs = from.shape[0], kernel_h = from.shape[1], kernel_w = from.shape[2];
-  const int64_t channels = from.shape[3], s = phases.stride;
+  const int64_t tap_bytes = from.shape[3] * BitsOf(from.dtype) / 8, s = phases.stride;
   auto result = Constant::Allocate(
-      from.dtype, Shape{phases.phases() * outputs, phases.kernel[0], phases.kernel[1], channels});
+      from.dtype, Shape{phases.phases() * outputs, phases.kernel[0], phases.kernel[1], from.shape[3]});
   const auto* source = static_cast<const uint8_t*>(from.data);
   auto* to = static_cast<uint8_t*>(result->mutable_data());
   for (int64_t phase = 0; phase < phases.phases(); ++phase) {
@@ -56,14 +56,14 @@ std::shared_ptr<const Constant> PhaseWeights(const PhaseConvolution& phases, con
         nothing = ops::LoadInt(zeros, zeros.elements() == 1 ? 0 : o);
       }
       for (int64_t y = 0; y < phases.kernel[0]; ++y) {
-        for (int64_t x = 0; x < phases.kernel[1]; ++x, to += channels) {
+        for (int64_t x = 0; x < phases.kernel[1]; ++x, to += tap_bytes) {
           const int64_t ky = phase / s + (phases.kernel[0] - 1 - y) * s;
           const int64_t kx = phase % s + (phases.kernel[1] - 1 - x) * s;
           if (ky < kernel_h && kx < kernel_w) {
-            std::memcpy(to, source + ((o * kernel_h + ky) * kernel_w + kx) * channels,
-                        static_cast<size_t>(channels));
+            std::memcpy(to, source + ((o * kernel_h + ky) * kernel_w + kx) * tap_bytes,
+                        static_cast<size_t>(tap_bytes));
           } else {
-            std::memset(to, static_cast<int>(nothing & 0xff), static_cast<size_t>(channels));
+            std::memset(to, static_cast<int>(nothing & 0xff), static_cast<size_t>(tap_bytes));
           }
         }
       }
@@ -73,7 +73,6 @@ std::shared_ptr<const Constant> PhaseWeights(const PhaseConvolution& phases, con
 }
 
 Value* RepeatForPhases(GraphBuilder& builder, const PhaseConvolution& phases, Value* vector) {
-  if (vector == nullptr || vector->constant()->view().elements() == 1) return vector;
   const TensorView& once = vector->constant()->view();
   auto repeated = Constant::Allocate(once.dtype, Shape{phases.phases() * once.elements()});
   auto* to = static_cast<std::byte*>(repeated->mutable_data());

@@ -25,12 +25,12 @@ struct PhaseConvolution {
 // half of: the rest would be products with zeros.
 std::optional<PhaseConvolution> PhasesOf(const Node& node);
 
-// The convolution's weights [phase and O, kernel, C] of the node's [O, kernel, C], 8-bit integers; `zero`, by
-// O or for all, is what stands for 0, or null.
+// The convolution's weights [phase and O, kernel, C] of the node's [O, kernel, C], of whole bytes; `zero`, by
+// O or for all, is what stands for 0 of 8-bit integers, or null.
 std::shared_ptr<const Constant> PhaseWeights(const PhaseConvolution& phases, const Constant& weights,
                                              const Value* zero);
 
-// What is one number for each O, for each of the convolution's channels. One number for all stays.
+// A constant of one number for each O, for each of the convolution's channels.
 Value* RepeatForPhases(GraphBuilder& builder, const PhaseConvolution& phases, Value* vector);
 
 // The convolution's attributes.
