@@ -35,7 +35,8 @@ function prepare(model) {
     fs.writeFileSync(described, description);
   }
   const file = path.join(models, model.name);
-  const shapes = Object.entries(model.inputs).flatMap(([name, { shape }]) => ['--shape', `${name}=${shape.join('x')}`]);
+  const shapes = Object.entries(model.inputs).filter(([, { shape }]) => shape.length > 0)
+    .flatMap(([name, { shape }]) => ['--shape', `${name}=${shape.join('x')}`]);
   const { macs, operators } = JSON.parse(runWhet('inspect', file, ...shapes, '--json'));
   const integers = path.join(folder, 'int8.whet');
   const isConvolutional = Object.entries(operators).reduce((sum, [name, o]) => sum + (name.startsWith('Conv') ? o.macs : 0), 0) > macs / 2;

@@ -70,7 +70,7 @@ WHET_INLINE void FindPlaces(const grid_sample::Params& p, const double* coordina
     for (int k = 0; k < 2; ++k) {
       const F64 at = before + static_cast<double>(k);
       F64 weight = k == 0 ? 1.0 - part : part;
-      if (p.border == Border::kZeros) weight = (at >= 0.0) & (at <= last) ? weight : F64{};
+      if (p.border == Border::kZeros) weight = ((at >= 0.0) & (at <= last)) ? weight : F64{};
       const auto index = __builtin_convertvector(ClampDoubles(at, 0, last),
                                                  int32_t __attribute__((vector_size(kVectorBytes / 2))));
       const auto narrow =
