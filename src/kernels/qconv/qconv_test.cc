@@ -392,6 +392,11 @@ TEST(QDepthwise, Geometries) {
           check(Problem(2, 11, 13, 24, 24, 3, 3, stride, 1));
           check(Problem(1, 11, 13, 24, 24, 5, 5, stride, 2));
         }
+        // Strips of pixels that share vectors, and what is left over of them.
+        for (int64_t c : {5, 16, 17, 32, 33}) {
+          for (int64_t w : {2, 33, 67, 130}) check(Problem(1, 3, w, c, c, 3, 3, 1, 1));
+          check(Problem(1, 7, 71, c, c, 5, 5, 2, 2));
+        }
         check(Problem(1, 9, 9, 20, 20, 3, 3, 1, 2, 2));
         check(Problem(1, 1, 40, 12, 12, 1, 7));
         check(Problem(1, 9, 3, 12, 12, 4, 2));

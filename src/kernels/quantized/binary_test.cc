@@ -94,6 +94,8 @@ TEST(QuantizedBinary, TypesBroadcastsAndLayouts) {
       {{4, 7, 19}, {133, 19, 1}, {133, 19, 1}, {7, 1, 0}},                   // one value per pixel
       {{3, 5, 18}, {200, 40, 1}, {150, 30, 1}, {90, 18, 1}},                 // rows further apart than dense
       {{3, 5, 8}, {400, 80, 5}, {40, 8, 1}, {1, 3, 15}},  // a part of a concatenation; transposed
+      {{45, 2}, {2, 1}, {4, 1}, {0, 1}},                  // short rows, which are walked across
+      {{2, 45, 3}, {150, 3, 1}, {200, 4, 1}, {45, 1, 0}},
   };
   for (const Layout& layout : layouts) {
     for (Op op : {Op::kAdd, Op::kMul}) {

@@ -72,6 +72,7 @@ TEST(QuantizedPRelu, TypesSizesAndStrides) {
       for (int types = 0; types < 8; ++types) {
         const auto type = [&](int bit) { return (types & bit) != 0 ? DType::kI8 : DType::kU8; };
         Check(isa, 9, channels, types % 3, type(1), type(2), (types & 4) != 0);
+        Check(isa, 50, channels, 0, type(1), type(2), (types & 4) != 0);  // rows side by side
       }
     }
     for (int64_t channels : {1, 3, 7, 8, 9, 16, 17, 33, 64}) {

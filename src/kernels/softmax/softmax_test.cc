@@ -50,6 +50,7 @@ TEST(Softmax, RowsAndColumns) {
     for (int64_t axis : {1, 2, 7, 16, 33, 100, 1000}) {
       Check({logarithm, 1.0f, 5, axis, 1, axis, 1, 0}, false, 5, random);
       Check({logarithm, 0.125f, 3, axis, 1, axis + 4, 1, 0}, true, 100, random);
+      Check({logarithm, 1.0f, 37, axis, 1, axis, 1, 0}, true, 5, random);
       for (int64_t inner : {2, 16, 19, 70}) {
         Check({logarithm, 1.0f, 2, axis, inner, axis * inner, inner, 0}, inner == 19, 5, random);
       }
