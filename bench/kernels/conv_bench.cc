@@ -1,4 +1,5 @@
 #include "kernels/conv/conv.h"
+#include "kernels/winograd/winograd.h"
 
 #include "measure.h"
 
@@ -28,10 +29,20 @@ constexpr Shape kShapes[] = {
     {"blaze_stem_128_3_24_5x5s2", 128, 3, 24, 5, 2, 1}, {"blaze_64_24_28_1x1", 64, 24, 28, 1, 1, 1},
     {"blaze_16_96_96_1x1", 16, 96, 96, 1, 1, 1},        {"faces_56_64_128_1x1", 56, 64, 128, 1, 1, 1},
     {"mlsd_160_64_64_3x3", 160, 64, 64, 3, 1, 1},       {"one_output_channel_128_16_1", 128, 16, 1, 1, 1, 1},
-    {"resnext_28_groups_8_8_3x3", 28, 8, 8, 3, 1, 32},
+    {"resnext_28_groups_8_8_3x3", 28, 8, 8, 3, 1, 32},  {"unet_160_16_16_3x3", 160, 16, 16, 3, 1, 1},
+    {"unet_80_32_32_3x3", 80, 32, 32, 3, 1, 1},         {"ocr_160_24_96_3x3", 160, 24, 96, 3, 1, 1},
+    {"faces_12_64_64_3x3", 12, 64, 64, 3, 1, 1},
 };
 
-void Run(benchmark::State& state, const conv::TileRow& row, const Shape& shape) {
+// conv, or winograd, which computes some of the same.
+struct Family {
+  Status (*choose)(const conv::TileRow& row, conv::Params* params, kernels::Choice* choice);
+  int64_t (*packed_size)(const kernels::Row& row, const conv::Params& params);
+};
+constexpr Family kDirect = {conv::Choose, conv::PackedSize};
+constexpr Family kWinograd = {kernels::winograd::Choose, kernels::winograd::PackedSize};
+
+void Run(benchmark::State& state, const Family& family, const conv::TileRow& row, const Shape& shape) {
   conv::Params p;
   p.in_h = p.in_w = shape.size;
   p.cin = shape.cin;
@@ -45,14 +56,15 @@ void Run(benchmark::State& state, const conv::TileRow& row, const Shape& shape) 
   p.out_stride = p.groups * p.cout;
   p.epilogue = {kernels::Activation::kClip, kernels::Residual::kNone, 0, 6};
   kernels::Choice choice{};
-  if (!conv::Choose(row, &p, &choice).ok()) return state.SkipWithError("refused");
+  if (!family.choose(row, &p, &choice).ok()) return state.SkipWithError("refused");
   Floats input(p.in_h * p.in_w * p.in_stride);
-  Floats weights(conv::PackedSize(row.base, p));
+  const int64_t packed = family.packed_size(row.base, p);
+  Floats weights(packed);
   Floats bias(p.out_stride);
   Floats output(p.out_h * p.out_w * p.out_stride);
   const double macs = static_cast<double>(p.out_h * p.out_w * p.out_stride * p.kernel_h * p.kernel_w * p.cin);
-  const double floats = static_cast<double>(p.in_h * p.in_w * p.in_stride + conv::PackedSize(row.base, p) +
-                                            p.out_h * p.out_w * p.out_stride);
+  const double floats =
+      static_cast<double>(p.in_h * p.in_w * p.in_stride + packed + p.out_h * p.out_w * p.out_stride);
   Measure(state, choice, p, {output.data(), input.data(), weights.data(), bias.data(), nullptr, nullptr},
           2 * macs, 4 * floats);
 }
@@ -60,8 +72,17 @@ void Run(benchmark::State& state, const conv::TileRow& row, const Shape& shape) 
 [[maybe_unused]] const bool kRegistered = [] {
   for (const conv::TileRow& row : conv::Rows()) {
     for (const Shape& shape : kShapes) {
-      benchmark::RegisterBenchmark((std::string(row.base.name) + "/" + shape.name).c_str(),
-                                   [&row, &shape](benchmark::State& state) { Run(state, row, shape); });
+      benchmark::RegisterBenchmark(
+          (std::string(row.base.name) + "/" + shape.name).c_str(),
+          [&row, &shape](benchmark::State& state) { Run(state, kDirect, row, shape); });
+    }
+  }
+  for (const conv::TileRow& row : kernels::winograd::Rows()) {
+    for (const Shape& shape : kShapes) {
+      if (shape.kernel != 3 || shape.stride != 1 || shape.groups != 1) continue;
+      benchmark::RegisterBenchmark(
+          (std::string(row.base.name) + "/" + shape.name).c_str(),
+          [&row, &shape](benchmark::State& state) { Run(state, kWinograd, row, shape); });
     }
   }
   return true;

@@ -39,6 +39,7 @@
 #include "kernels/softmax/softmax.h"
 #include "kernels/testing.h"
 #include "kernels/weight_gemm/weight_gemm.h"
+#include "kernels/winograd/winograd.h"
 
 namespace whet::kernels {
 namespace {
@@ -199,6 +200,28 @@ TEST(HostileParams, IntegerProductsOf16Bits) {
                               prepared.weights.size(), wide ? 152u : 76u, 76, 0}),
                   1);
       }
+    }
+  }
+}
+
+TEST(HostileParams, WinogradOfFloats) {
+  for (Isa isa : RunnableIsas()) {
+    conv::Params p;
+    p.batch = 2;
+    p.in_h = p.in_w = p.out_h = p.out_w = 6;
+    p.cin = p.in_stride = 9;
+    p.cout = p.out_stride = p.residual_stride = 19;
+    p.kernel_h = p.kernel_w = 3;
+    p.pad_top = p.pad_left = 1;
+    p.epilogue.residual = Residual::kAfterActivation;
+    p.epilogue.activation = Activation::kSigmoid;
+    for (const winograd::TileRow& row : winograd::Rows()) {
+      if (row.base.isa != isa) continue;
+      Choice choice;
+      ASSERT_TRUE(winograd::Choose(row, &p, &choice).ok());
+      const auto weights = static_cast<uint64_t>(winograd::PackedSize(*choice.row, p)) * 4;
+      const uint64_t output = 2 * 36 * 19 * 4;
+      EXPECT_GT(RunDamaged(choice, p, {output, 2 * 36 * 9 * 4, weights, 76, output, 0}), 1);
     }
   }
 }

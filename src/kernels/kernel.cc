@@ -39,6 +39,7 @@
 #include "kernels/row_outputs.h"
 #include "kernels/softmax/softmax.h"
 #include "kernels/weight_gemm/weight_gemm.h"
+#include "kernels/winograd/winograd.h"
 
 namespace whet::kernels {
 
@@ -90,6 +91,7 @@ constexpr Family kFamilies[] = {
     {softmax_8bit::AppendRows},
     {table::AppendRows},
     {weight_gemm::AppendRows},
+    {winograd::AppendRows},
 };
 // clang-format on
 

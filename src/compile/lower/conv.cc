@@ -7,6 +7,7 @@
 #include "ir/op_def.h"
 #include "kernels/conv_transpose/conv_transpose.h"
 #include "kernels/depthwise/depthwise.h"
+#include "kernels/winograd/winograd.h"
 
 namespace whet {
 namespace {
@@ -77,15 +78,20 @@ Result<bool> AddConv(const Node& node, Lowering& lowering) {
     params.is_stored = 1;
     params.stored = stored->form;
   }
-  if (!kernels::conv::Choose(lowering.isa(), &params, &choice).ok()) return false;
   TensorId weights = kNoTensor;
-  if (stored) {
+  const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
+                            params.cin, 1};
+  if (kernels::winograd::Choose(lowering.isa(), &params, &choice).ok()) {
+    weights =
+        lowering.Weights(DType::kF32, Shape{kernels::winograd::PackedSize(*choice.row, params)}, &packed);
+    kernels::winograd::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
+  } else if (!kernels::conv::Choose(lowering.isa(), &params, &choice).ok()) {
+    return false;
+  } else if (stored) {
     const std::vector<uint8_t> panels = kernels::conv::PackStored(*choice.row, params, stored->weights());
     weights = lowering.WeightsOf<uint8_t>(DType::kU8, panels);
   } else {
     weights = lowering.Weights(DType::kF32, Shape{kernels::conv::PackedSize(*choice.row, params)}, &packed);
-    const int64_t steps[4] = {params.kernel_h * params.kernel_w * params.cin, params.kernel_w * params.cin,
-                              params.cin, 1};
     kernels::conv::Pack(*choice.row, params, WeightsOf(node), steps, static_cast<float*>(packed));
   }
   lowering.AddKernel(node, choice, params,

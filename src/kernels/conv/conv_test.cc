@@ -6,6 +6,7 @@
 #include "kernels/epilogue/epilogue_testing.h"
 #include "kernels/stored/stored_testing.h"
 #include "kernels/testing.h"
+#include "kernels/winograd/winograd.h"
 
 namespace whet::kernels::conv {
 namespace {
@@ -24,7 +25,20 @@ Params Problem(auto... sizes) {
   return p;
 }
 
-void Check(const TileRow& row, Params p, bool with_bias = true) {
+// The families that compute convolutions of such params.
+struct Way {
+  Status (*choose)(const TileRow& row, Params* params, Choice* choice);
+  int64_t (*packed_size)(const Row& row, const Params& params);
+  void (*pack)(const Row& row, const Params& params, const float* weights, const int64_t (&steps)[4],
+               float* packed);
+  double tolerance;  // by the sum of the products' magnitudes
+  // Errors are those of all outputs of a tile; so by what the sum can be at most.
+  bool by_depth;
+};
+constexpr Way kDirect = {Choose, PackedSize, Pack, 2e-6, false};
+constexpr Way kWinograd = {winograd::Choose, winograd::PackedSize, winograd::Pack, 1e-6, true};
+
+void Check(const TileRow& row, Params p, bool with_bias = true, const Way& way = kDirect) {
   SCOPED_TRACE(std::string(row.base.name) + " input " + std::to_string(p.in_h) + "x" +
                std::to_string(p.in_w) + "x" + std::to_string(p.cin) + " to " + std::to_string(p.cout) +
                " kernel " + std::to_string(p.kernel_h) + "x" + std::to_string(p.kernel_w) + " stride " +
@@ -44,11 +58,11 @@ void Check(const TileRow& row, Params p, bool with_bias = true) {
   const bool with_residual = p.epilogue.residual != Residual::kNone;
 
   Choice choice{};
-  ASSERT_TRUE(Choose(row, &p, &choice).ok());
+  ASSERT_TRUE(way.choose(row, &p, &choice).ok());
   const int64_t taps = p.kernel_h * p.kernel_w;
   // As ONNX has them: [output][input][y][x].
   const int64_t steps[4] = {taps * p.cin, p.kernel_w, 1, taps};
-  Floats packed(p.is_stored != 0 ? 0 : PackedSize(row.base, p));
+  Floats packed(p.is_stored != 0 ? 0 : way.packed_size(row.base, p));
   std::vector<uint8_t> made;
   if (p.is_stored != 0) {
     const stored::TestMatrix matrix(p.stored, taps * p.cin, p.cout, random);
@@ -58,7 +72,7 @@ void Check(const TileRow& row, Params p, bool with_bias = true) {
     }
     made = PackStored(row.base, p, matrix.weights());
   } else {
-    Pack(row.base, p, weights.data(), steps, packed.data());
+    way.pack(row.base, p, weights.data(), steps, packed.data());
   }
   GuardedBuffer<uint8_t> as_stored(static_cast<int64_t>(made.size()));
   std::copy(made.begin(), made.end(), as_stored.data());
@@ -97,7 +111,8 @@ void Check(const TileRow& row, Params p, bool with_bias = true) {
       }
       const double expected = ScalarEpilogue(
           p.epilogue, sum, with_residual ? residual[pixel * p.residual_stride + o] : 0, slope[o]);
-      ASSERT_NEAR(output[pixel * p.out_stride + o], expected, 2e-6 * (magnitude + 1))
+      const double largest = way.by_depth ? static_cast<double>(taps * p.cin) : magnitude;
+      ASSERT_NEAR(output[pixel * p.out_stride + o], expected, way.tolerance * (largest + 1))
           << "pixel " << oy << ", " << ox << " channel " << o;
     }
     if (pixel + 1 < out_pixels) {
@@ -245,6 +260,68 @@ TEST_P(ConvTest, ValidateRejectsBadParams) {
   EXPECT_TRUE(rejects([](Params& p) { p.n_block += 1; }));
   EXPECT_TRUE(rejects([](Params& p) { p.segments = static_cast<Segments>(5); }));
   EXPECT_TRUE(rejects([](Params& p) { p.epilogue.activation = Activation::kPRelu; }));
+}
+
+std::vector<const TileRow*> WinogradRows() {
+  std::vector<const TileRow*> rows;
+  for (const TileRow& row : winograd::Rows()) {
+    if (IsaSupported(row.base.isa)) rows.push_back(&row);
+  }
+  return rows;
+}
+
+TEST(Winograd, Sizes) {
+  for (const TileRow* row : WinogradRows()) {
+    const auto check = [&](Params p) { Check(*row, p, true, kWinograd); };
+    for (int64_t size : {1, 2, 3, 4, 5, 8, 9}) check(Problem(1, size, 10 - size, 7, 5, 3, 3, 1, 1));
+    for (int64_t cin : {1, 2, 3, 15, 16, 17, 33, 64}) check(Problem(1, 7, 9, cin, 20, 3, 3, 1, 1));
+    for (int64_t cout : {1, 7, 8, 9, 16, 17, 31, 33, 70}) check(Problem(1, 6, 5, 10, cout, 3, 3, 1, 1));
+    for (int64_t pad : {0, 1, 2, 5}) check(Problem(2, 11, 13, 20, 12, 3, 3, 1, pad));
+    check(Problem(1, 40, 40, 64, 64, 3, 3, 1, 1));  // several units
+    check(Problem(1, 7, 7, 512, 300, 3, 3, 1, 1));
+    check(Problem(3, 30, 70, 4, 3, 3, 3, 1, 1));
+  }
+}
+
+TEST(Winograd, PartsOfWiderTensorsAndCroppedOutput) {
+  for (const TileRow* row : WinogradRows()) {
+    for (Residual residual : {Residual::kBeforeActivation, Residual::kAfterActivation}) {
+      Params p = Problem(2, 6, 7, 8, 19, 3, 3, 1, 1);
+      p.in_stride += 5;
+      p.out_stride += 7;
+      p.residual_stride += 2;
+      p.epilogue.residual = residual;
+      Check(*row, p, true, kWinograd);
+      p.out_h = 5;
+      p.out_w = 3;
+      Check(*row, p, true, kWinograd);
+    }
+  }
+}
+
+TEST(Winograd, Epilogues) {
+  for (const TileRow* row : WinogradRows()) {
+    for (const Epilogue& epilogue : AllEpilogues()) {
+      Params p = Problem(1, 6, 9, 7, 37, 3, 3, 1, 1);
+      p.epilogue = epilogue;
+      Check(*row, p, true, kWinograd);
+      Check(*row, p, false, kWinograd);
+    }
+  }
+}
+
+TEST(Winograd, RefusesOtherConvolutions) {
+  for (Params p : {Problem(1, 6, 7, 4, 6, 3, 3, 2, 1), Problem(1, 6, 7, 4, 6, 3, 1, 1, 1),
+                   Problem(1, 6, 7, 4, 6, 5, 5, 1, 1), Problem(1, 9, 9, 4, 6, 3, 3, 1, 2, 2),
+                   Problem(1, 6, 7, 4, 6, 3, 3, 1, 1, 1, 2)}) {
+    Choice choice{};
+    EXPECT_FALSE(winograd::Choose(winograd::Rows().front(), &p, &choice).ok());
+  }
+  Params stored = Problem(1, 6, 7, 4, 6, 3, 3, 1, 1);
+  stored.is_stored = 1;
+  stored.stored = {36, stored::Format::kI8, 0};
+  Choice choice{};
+  EXPECT_FALSE(winograd::Choose(winograd::Rows().front(), &stored, &choice).ok());
 }
 
 std::vector<const TileRow*> EveryRow() {

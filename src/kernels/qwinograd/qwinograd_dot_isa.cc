@@ -1,5 +1,6 @@
 #include "kernels/qwinograd/qwinograd.h"
 
+#include "kernels/conv/winograd_tiles.h"
 #include "kernels/qconv/dot_tile.h"
 #include "kernels/qconv/finish.h"
 
@@ -131,29 +132,6 @@ WHET_INLINE void SumsOfTile(const ScratchLayout& layout, const uint8_t* products
   }
 }
 
-// How tiles are numbered.
-struct Tiles {
-  explicit Tiles(const Params& p)
-      : rows((p.out_h + kTile - 1) / kTile), columns((p.out_w + kTile - 1) / kTile) {}
-  int64_t rows;
-  int64_t columns;
-};
-
-// Pointers to the inputs under tile number t.
-void FillTile(const Params& p, const Tiles& tiles, const uint8_t* input, const uint8_t* padding, int64_t t,
-              const uint8_t** taps) {
-  const uint8_t* image = input + t / tiles.columns / tiles.rows * p.in_h * p.in_w * p.in_stride;
-  const int64_t y0 = t / tiles.columns % tiles.rows * kTile - p.pad_top;
-  const int64_t x0 = t % tiles.columns * kTile - p.pad_left;
-  for (int64_t y = y0; y < y0 + kInputs; ++y) {
-    const bool inside = y >= 0 && y < p.in_h;
-    const uint8_t* row = image + (inside ? y * p.in_w * p.in_stride : 0);
-    for (int64_t x = x0; x < x0 + kInputs; ++x) {
-      *taps++ = inside && x >= 0 && x < p.in_w ? row + x * p.in_stride : padding;
-    }
-  }
-}
-
 }  // namespace
 
 void QWinograd(const Args& args, int64_t begin, int64_t end) {
@@ -178,7 +156,7 @@ void QWinograd(const Args& args, int64_t begin, int64_t end) {
   std::memset(padding, input_zero & 0xff, static_cast<size_t>(p.cin));
   const int64_t sums_row = kTile * p.m_tile * kDotColumns;
 
-  const Tiles tiles(p);
+  const WinogradTiles tiles(p);
   const int64_t tile_count = p.batch * tiles.rows * tiles.columns;
   const int64_t m_blocks = (tile_count + p.m_block - 1) / p.m_block;
   const int64_t column_bytes = layout.pairs * 2 * 9;
@@ -193,7 +171,7 @@ void QWinograd(const Args& args, int64_t begin, int64_t end) {
     const int64_t t0 = unit % m_blocks * p.m_block;
     const int64_t count = tile_count - t0 < p.m_block ? tile_count - t0 : p.m_block;
     for (int64_t t = 0; t < count; ++t) {
-      FillTile(p, tiles, input, padding, t0 + t, taps);
+      FillWinogradTile(p, tiles, input, padding, t0 + t, taps);
       uint8_t* to = scratch + layout.inputs + t * layout.row_bytes;
       if (is_signed) {
         InputTile<true>(layout, p.cin, taps, to);
