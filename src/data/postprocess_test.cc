@@ -34,7 +34,7 @@ TEST(DetectorPostprocess, PrintsAndParsesBack) {
         "25",
         "decode=yolo,objectness=yes,threshold=0.25,iou=0.45,max=300",
         "decode=heatmap,threshold=0.3,unclip=1.75,box_threshold=0.7", "decode=lines,nms=none,min_length=20",
-        "decode=boxes,format=corners_yx,unit=pixel,background=0"}) {
+        "decode=boxes,format=corners_yx,unit=pixel,background=0", "decode=boxes,scores=|a||b"}) {
     const DetectorPostprocess settings = Settings(text);
     EXPECT_EQ(settings.ToString(), text);
     EXPECT_EQ(Settings(settings.ToString()), settings);

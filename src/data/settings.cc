@@ -180,9 +180,9 @@ void SettingsWriter::Add(std::string_view key, const std::vector<float>& values)
 
 void SettingsWriter::Add(std::string_view key, const std::vector<std::string>& names) {
   std::string list;
-  for (const std::string& name : names) {
-    if (!list.empty()) list += '|';
-    list += Escape(name);
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) list += '|';  // also after an empty name
+    list += Escape(names[i]);
   }
   Add(key, list);
 }

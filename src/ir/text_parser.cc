@@ -3,6 +3,7 @@
 #include <limits>
 #include <optional>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "ir/op_def.h"
@@ -183,6 +184,7 @@ class Parser {
  private:
   void ParseGraph(Graph& graph, int depth) {
     if (depth > kMaxSubgraphDepth) scanner_.Fail("subgraphs are nested too deep");
+    const Graph* const around = std::exchange(graph_, &graph);
     scanner_.Expect("graph");
     graph.set_name(scanner_.Quoted());
     scanner_.Expect("{");
@@ -215,6 +217,7 @@ class Parser {
             "expected input, const, metadata, state, output, a node that begins with a value, or '}'");
       }
     }
+    graph_ = around;
   }
 
   void ParseState(Graph& graph) {
@@ -295,7 +298,13 @@ class Parser {
     const std::string name = scanner_.Name();
     if (!scanner_.ok()) return nullptr;
     const auto it = values_.find(name);
-    if (it != values_.end()) return it->second;
+    if (it != values_.end()) {
+      for (const Graph* graph = graph_; graph != nullptr; graph = graph->parent()) {
+        if (it->second->graph() == graph) return it->second;
+      }
+      scanner_.Fail("'%" + name + "' is a value of a subgraph that has ended");
+      return nullptr;
+    }
     scanner_.Fail("there is no value '%" + name + "' before this line");
     return nullptr;
   }
@@ -450,6 +459,7 @@ class Parser {
 
   Scanner scanner_;
   std::unordered_map<std::string, Value*> values_;
+  const Graph* graph_ = nullptr;  // that is being read
 };
 
 }  // namespace

@@ -111,6 +111,18 @@ TEST(Text, ErrorsNameTheLine) {
             std::string::npos);
   EXPECT_NE(ErrorOf("graph \"\" {\n input %x f32[1]\n input %x f32[1]\n}").find("line 3: two values"),
             std::string::npos);
+  EXPECT_NE(ErrorOf(R"(graph "" {
+  input %c bool[]
+  input %x f32[2]
+  %y f32[2] = If(%c) @"if" with graph "then" {
+    %r f32[2] = Relu(%x) @"r"
+    output %r
+  } graph "else" {
+    output %r
+  }
+})")
+                .find("line 8: '%r' is a value of a subgraph that has ended"),
+            std::string::npos);
   EXPECT_NE(ErrorOf("graph \"\" {\n  %y f32[1] = Nothing() @\"\"\n}").find("no operator 'Nothing'"),
             std::string::npos);
   EXPECT_NE(ErrorOf("graph \"\" {").find("the text ends"), std::string::npos);

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "base/file.h"
+#include "base/flatbuffers.h"
 #include "ir/infer.h"
 #include "ir/op_def.h"
 #include "ir/verify.h"
@@ -176,8 +177,7 @@ class IndexReader {
     for (uint32_t i = 0; tensors != nullptr && i < tensors->size(); ++i) {
       const fb::Tensor& tensor = *tensors->Get(i);
       WHET_ASSIGN_OR_RETURN(const DType dtype, ReadDType(tensor.dtype()));
-      const auto* dims = tensor.shape();
-      const auto shape = std::span(dims ? dims->data() : nullptr, dims ? dims->size() : 0);
+      const std::vector<int64_t> shape = ElementsOf(tensor.shape());
       const int64_t elements = CheckedElementCount(shape);
       const auto misfit = [&] {
         return Error(Code::kBadFile, "tensor %u's type, shape and bytes do not fit together", i);
@@ -468,13 +468,13 @@ class IndexReader {
       case AttributeKind::kInts: {
         const auto* ints = from.ints();
         WHET_RETURN_IF_ERROR(Spend(ints ? ints->size() * sizeof(int64_t) : 0));
-        to->Set(name, ints ? std::vector<int64_t>(ints->begin(), ints->end()) : std::vector<int64_t>());
+        to->Set(name, ElementsOf(ints));
         return {};
       }
       case AttributeKind::kFloats: {
         const auto* floats = from.floats();
         WHET_RETURN_IF_ERROR(Spend(floats ? floats->size() * sizeof(double) : 0));
-        to->Set(name, floats ? std::vector<double>(floats->begin(), floats->end()) : std::vector<double>());
+        to->Set(name, ElementsOf(floats));
         return {};
       }
       case AttributeKind::kStrings: {

@@ -31,6 +31,15 @@ Result<std::vector<Dim>> BroadcastDims(std::span<const Dim> a, std::span<const D
   return dims;
 }
 
+bool BroadcastsOver(std::span<const Dim> x, std::span<const Dim> parameter) {
+  const auto dims = BroadcastDims(x, parameter);
+  if (!dims.ok() || dims->size() != x.size()) return false;
+  for (size_t i = 0; i < x.size(); ++i) {
+    if ((*dims)[i].lo > x[i].hi || (*dims)[i].hi < x[i].lo) return false;
+  }
+  return true;
+}
+
 Result<Type> BroadcastInputs(const InferContext& context, DType dtype) {
   std::vector<Dim> dims;
   for (size_t i = 0; i < context.input_count(); ++i) {

@@ -9,6 +9,9 @@ namespace whet::ops {
 
 // The numpy broadcast of two dimensions lists; an error names both. Unknown dimensions give the best bounds.
 Result<std::vector<Dim>> BroadcastDims(std::span<const Dim> a, std::span<const Dim> b);
+// Whether a parameter of those dimensions can be broadcast to x without making x larger or empty, as far as
+// is known.
+bool BroadcastsOver(std::span<const Dim> x, std::span<const Dim> parameter);
 // Of all present inputs; unranked if one is.
 Result<Type> BroadcastInputs(const InferContext& context, DType dtype);
 

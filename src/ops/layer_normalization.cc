@@ -24,8 +24,7 @@ Status Infer(InferContext& context) {
   }
   for (size_t i = kScale; i <= kBias; ++i) {
     if (!context.HasInput(i) || !context.input(i).ranked) continue;
-    auto dims = BroadcastDims(x.dims, context.input(i).dims);
-    if (!dims.ok() || static_cast<int>(dims->size()) != x.rank()) {
+    if (!BroadcastsOver(x.dims, context.input(i).dims)) {
       return Error(Code::kBadFile, "input %zu is %s, which does not broadcast over %s", i,
                    ToString(context.input(i)).c_str(), ToString(x).c_str());
     }

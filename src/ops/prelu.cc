@@ -8,18 +8,9 @@ namespace {
 Status Infer(InferContext& context) {
   const Type& x = context.input(0);
   const Type& slope = context.input(1);
-  if (x.ranked && slope.ranked) {
-    WHET_ASSIGN_OR_RETURN(const std::vector<Dim> dims, BroadcastDims(x.dims, slope.dims));
-    if (dims.size() != x.dims.size()) {
-      return Error(Code::kBadFile, "the slope %s has more dimensions than the input %s",
-                   ToString(slope).c_str(), ToString(x).c_str());
-    }
-    for (size_t i = 0; i < dims.size(); ++i) {
-      if (dims[i].lo > x.dims[i].hi) {
-        return Error(Code::kBadFile, "the slope %s does not broadcast to the input %s",
-                     ToString(slope).c_str(), ToString(x).c_str());
-      }
-    }
+  if (x.ranked && slope.ranked && !BroadcastsOver(x.dims, slope.dims)) {
+    return Error(Code::kBadFile, "the slope %s does not broadcast over the input %s", ToString(slope).c_str(),
+                 ToString(x).c_str());
   }
   context.SetOutput(0, x);
   return {};

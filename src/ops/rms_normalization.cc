@@ -21,8 +21,7 @@ Status Infer(InferContext& context) {
                  ToString(x).c_str());
   }
   if (!scale.ranked) return {};
-  auto dims = BroadcastDims(x.dims, scale.dims);
-  if (!dims.ok() || static_cast<int>(dims->size()) != x.rank()) {
+  if (!BroadcastsOver(x.dims, scale.dims)) {
     return Error(Code::kBadFile, "the scale is %s, which does not broadcast over %s", ToString(scale).c_str(),
                  ToString(x).c_str());
   }

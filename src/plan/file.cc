@@ -3,6 +3,7 @@
 
 #include "base/build_id.h"
 #include "base/file.h"
+#include "base/flatbuffers.h"
 #include "plan/format.h"
 #include "plan/plan.h"
 #include "plan_generated.h"
@@ -51,10 +52,6 @@ std::vector<flatbuffers::Offset<fb::Attribute>> WriteAttributes(flatbuffers::Fla
   return written;
 }
 
-template <typename T>
-std::vector<T> ToVector(const flatbuffers::Vector<T>* from) {
-  return from ? std::vector<T>(from->begin(), from->end()) : std::vector<T>();
-}
 std::string ToText(const flatbuffers::String* from) { return from ? from->str() : std::string(); }
 
 Status ReadAttributes(const flatbuffers::Vector<flatbuffers::Offset<fb::Attribute>>* from, Attributes* to) {
@@ -65,8 +62,8 @@ Status ReadAttributes(const flatbuffers::Vector<flatbuffers::Offset<fb::Attribut
       case AttributeKind::kInt: to->Set(name, attribute->int_()); break;
       case AttributeKind::kFloat: to->Set(name, attribute->float_()); break;
       case AttributeKind::kString: to->Set(name, ToText(attribute->string())); break;
-      case AttributeKind::kInts: to->Set(name, ToVector(attribute->ints())); break;
-      case AttributeKind::kFloats: to->Set(name, ToVector(attribute->floats())); break;
+      case AttributeKind::kInts: to->Set(name, ElementsOf(attribute->ints())); break;
+      case AttributeKind::kFloats: to->Set(name, ElementsOf(attribute->floats())); break;
       case AttributeKind::kStrings: {
         std::vector<std::string> strings;
         if (attribute->strings() != nullptr) {
@@ -130,7 +127,7 @@ Status ReadIndex(const fb::Plan& index, Plan* plan) {
     PlanTensor tensor;
     tensor.name = ToText(t->name());
     tensor.dtype = static_cast<DType>(t->dtype());
-    const auto dims = ToVector(t->dims());
+    const auto dims = ElementsOf(t->dims());
     if (CheckedElementCount(dims) < 0)
       return Error(Code::kBadFile, "a tensor of the plan has impossible dimensions");
     tensor.shape = Shape(dims);
@@ -155,7 +152,7 @@ Status ReadIndex(const fb::Plan& index, Plan* plan) {
       std::memcpy(step.params.data(), s->params()->data(), step.params.size());
     }
     WHET_RETURN_IF_ERROR(ReadAttributes(s->attributes(), &step.attributes));
-    step.operands = ToVector(s->operands());
+    step.operands = ElementsOf(s->operands());
     step.outputs = s->outputs();
     step.units = s->units();
     step.scratch_bytes = s->scratch_bytes();
