@@ -35,6 +35,9 @@ Type UnknownShape(const Type& x, const Dim& rank) {
 
 Status Infer(InferContext& context) {
   const Type& x = context.input(0);
+  if (const DType dtype = context.input(1).dtype; dtype != DType::kUndefined && !IsInteger(dtype)) {
+    return Error(Code::kBadFile, "the shape is %s; it must be integers", ToString(context.input(1)).c_str());
+  }
   std::vector<int64_t> shape;
   if (!context.IntValues(1, &shape)) {
     context.SetOutput(0, UnknownShape(x, LengthOf(context, 1)));

@@ -58,16 +58,19 @@ void StoreArray(ReferenceContext& context, size_t i, const T* values) {
   }
 }
 
-// In eight interleaved sums, so that the compiler may use vectors.
+// In eight interleaved sums, so that the compiler may use vectors. Integers wrap.
 template <typename T>
 T DotProduct(const T* a, const T* b, int64_t count) {
-  T sums[8] = {};
+  using Sum = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
+  const auto product = [&](int64_t k) { return static_cast<Sum>(a[k]) * static_cast<Sum>(b[k]); };
+  Sum sums[8] = {};
   int64_t k = 0;
   for (; k + 8 <= count; k += 8) {
-    for (int64_t j = 0; j < 8; ++j) sums[j] += a[k + j] * b[k + j];
+    for (int64_t j = 0; j < 8; ++j) sums[j] += product(k + j);
   }
-  for (; k < count; ++k) sums[k % 8] += a[k] * b[k];
-  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+  for (; k < count; ++k) sums[k % 8] += product(k);
+  const Sum sum = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+  return static_cast<T>(sum);
 }
 
 }  // namespace whet::ops

@@ -134,6 +134,7 @@ static void FinishSteps(const Finish& f, const qconv::Params& p, uint8_t* output
 }
 
 static void FinishFloats(const Finish& f, float* output) {
+  if (f.multiplier == nullptr) __builtin_unreachable();  // only sums are not multiplied
   F32 multiplier;
   F32 bias = Zero();
   ForVectors(

@@ -96,7 +96,8 @@ WHET_INLINE void StoreSome(uint8_t* to, Wide bytes, int64_t first, Count count) 
   // The bytes stay where they are in the vector, which is thought to begin before `to`; a number, since no
   // pointer may point there.
   const uintptr_t begin = reinterpret_cast<uintptr_t>(to) - static_cast<uintptr_t>(first);
-  _mm512_mask_storeu_epi8(reinterpret_cast<void*>(begin), count << first, bytes);
+  auto* const to_first = reinterpret_cast<void*>(begin);  // NOLINT(performance-no-int-to-ptr)
+  _mm512_mask_storeu_epi8(to_first, count << first, bytes);
 #else
   uint8_t all[2 * sizeof(bytes)];  // g++ 12 believes that more than there is may be stored
   std::memcpy(all, &bytes, sizeof(bytes));

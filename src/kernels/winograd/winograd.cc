@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/conv/winograd_blocking.h"
 #include "kernels/extent.h"
 #include "kernels/gemm/blocking.h"
 #include "kernels/isa_list.h"
@@ -30,10 +31,8 @@ const char* Check(const Params& p) {
   return nullptr;
 }
 
-int64_t TilesOf(const Params& p) { return p.batch * CeilDiv(p.out_h, kTile) * CeilDiv(p.out_w, kTile); }
-
 std::optional<int64_t> UnitsOf(const Params& p) {
-  const int64_t factors[] = {CeilDiv(p.cout, p.n_block), CeilDiv(TilesOf(p), p.m_block)};
+  const int64_t factors[] = {CeilDiv(p.cout, p.n_block), CeilDiv(conv::WinogradTilesOf(p), p.m_block)};
   return Product(factors);
 }
 
@@ -94,10 +93,10 @@ bool IsWorthwhile(const TileRow& row, const Params& p) {
   constexpr double kMargin = 1.2;
   // A weight, at all positions: stores, which longer vectors do not speed up as they do products.
   const double weight = row.lanes == 16 ? 280 : 150;
-  const auto tiles = static_cast<double>(TilesOf(p)),
+  const auto tiles = static_cast<double>(conv::WinogradTilesOf(p)),
              pixels = static_cast<double>(p.batch * p.out_h * p.out_w);
   const auto cin = static_cast<double>(p.cin), cout = static_cast<double>(RoundUp(p.cout, row.lanes));
-  const auto blocks = static_cast<double>(CeilDiv(TilesOf(p), p.m_block)),
+  const auto blocks = static_cast<double>(CeilDiv(conv::WinogradTilesOf(p), p.m_block)),
              n_blocks = static_cast<double>(CeilDiv(p.cout, p.n_block));
   const double positions = static_cast<double>(kPositions) * tiles;
   const double transforms =
@@ -143,22 +142,7 @@ Status Choose(const TileRow& row, Params* p, Choice* choice) {
   p->m_tile = p->m_block = p->n_block = 1;
   p->segments = conv::Segments::kTaps;
   if (const char* problem = Check(*p)) return Error(Code::kUnsupported, "%s", problem);
-  // The transformed inputs of a unit should stay in the L2 cache, beside a panel of weights; its products,
-  // too.
-  constexpr int64_t kInputBytes = 224 << 10, kFewestTiles = 16, kMostTilesOfUnit = 36;
-  // Below these, inputs or weights are transformed too often for too little.
-  constexpr int64_t kFewTiles = 18, kFewPanels = 4;
-  constexpr int64_t kUnits = 8;  // to balance threads with
-  const int64_t tiles = TilesOf(*p);
-  const int64_t whole = row.tile_m;  // the inner loop takes so many at once
-  const int64_t most = std::clamp(kInputBytes / (kPositions * int64_t{sizeof(float)}) / p->cin, kFewestTiles,
-                                  kMostTilesOfUnit);
-  const int64_t blocks = std::max(CeilDiv(tiles, most), std::clamp<int64_t>(tiles / kFewTiles, 1, kUnits));
-  p->m_tile = p->m_block = std::min(RoundUp(CeilDiv(tiles, blocks), whole), tiles);
-  const int64_t panels = CeilDiv(p->cout, row.tile_n);
-  const int64_t n_blocks =
-      std::clamp<int64_t>(kUnits / CeilDiv(tiles, p->m_block), 1, CeilDiv(panels, kFewPanels));
-  p->n_block = CeilDiv(panels, n_blocks) * row.tile_n;
+  conv::CutWinogradTiles({row.tile_m, row.tile_n, int64_t{sizeof(float)}, 16}, p);
   const std::optional<int64_t> units = UnitsOf(*p);
   if (!units) return Error(Code::kLimitExceeded, "winograd: more units than 64 bits count");
   *choice = {&row.base, *units,
