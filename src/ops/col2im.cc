@@ -48,6 +48,8 @@ Result<Geometry> GeometryOf(const Attributes& attributes, std::vector<int64_t> i
 }
 
 Status Infer(InferContext& context) {
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 1, "shape of the image"));
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 2, "shape of a block"));
   const Type& x = context.input(0);
   if (x.ranked && x.rank() != 3)
     return Error(Code::kBadFile, "%s is not [N, C * block, places]", ToString(x).c_str());

@@ -35,9 +35,7 @@ Type UnknownShape(const Type& x, const Dim& rank) {
 
 Status Infer(InferContext& context) {
   const Type& x = context.input(0);
-  if (const DType dtype = context.input(1).dtype; dtype != DType::kUndefined && !IsInteger(dtype)) {
-    return Error(Code::kBadFile, "the shape is %s; it must be integers", ToString(context.input(1)).c_str());
-  }
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 1, "shape"));
   std::vector<int64_t> shape;
   if (!context.IntValues(1, &shape)) {
     context.SetOutput(0, UnknownShape(x, LengthOf(context, 1)));

@@ -57,6 +57,13 @@ Dim LengthOf(const InferContext& context, size_t i) {
   return ProductOf(type.dims);
 }
 
+Status CheckIntegers(const InferContext& context, size_t i, const char* what) {
+  if (!context.HasInput(i)) return {};
+  const DType dtype = context.input(i).dtype;
+  if (dtype == DType::kUndefined || IsInteger(dtype)) return {};
+  return Error(Code::kBadFile, "the %s is %s; it must be integers", what, ToString(context.input(i)).c_str());
+}
+
 Result<int64_t> CheckedIndex(int64_t index, int64_t size) {
   const int64_t absolute = index < 0 ? index + size : index;
   if (absolute < 0 || absolute >= size) {

@@ -20,6 +20,8 @@ Dim ProductOf(std::span<const Dim> dims);
 Type UnknownDims(DType dtype, const Dim& rank);
 // The length of the one-dimensional input i.
 Dim LengthOf(const InferContext& context, size_t i);
+// An error unless input i, if it is there and its type known, is of integers: what shapes are made of.
+Status CheckIntegers(const InferContext& context, size_t i, const char* what);
 
 // An index from data, in a dimension of that size (negative counts from the end), or an error that says so.
 Result<int64_t> CheckedIndex(int64_t index, int64_t size);

@@ -79,6 +79,10 @@ Result<std::vector<Cut>> CutsOf(std::span<const int64_t> starts, std::span<const
 }
 
 Status Infer(InferContext& context) {
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 1, "list of starts"));
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 2, "list of ends"));
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 3, "list of axes"));
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 4, "list of steps"));
   const Type& x = context.input(0);
   if (!x.ranked) {
     context.SetOutput(0, x);

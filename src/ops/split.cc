@@ -23,6 +23,7 @@ Dim EqualPiece(const Dim& dim, int64_t count, int64_t i) {
 
 Status Infer(InferContext& context) {
   const Type& x = context.input(0);
+  WHET_RETURN_IF_ERROR(CheckIntegers(context, 1, "list of sizes"));
   const auto outputs = static_cast<int64_t>(context.output_count());
   if (!x.ranked) {
     for (size_t i = 0; i < context.output_count(); ++i) context.SetOutput(i, x);
