@@ -103,7 +103,7 @@ Status Run(ReferenceContext& context) {
       for (int64_t p = 0; p < k; ++p) {
         const T value = row[p];
         const T* b_row = b_matrix + p * n;
-        for (int64_t j = 0; j < n; ++j) to[j] += value * b_row[j];
+        for (int64_t j = 0; j < n; ++j) to[j] = MultiplyAdd(to[j], value, b_row[j]);
       }
     }
   }
@@ -114,8 +114,8 @@ Status Run(ReferenceContext& context) {
   WHET_ASSIGN_OR_RETURN(const Activation activation, ReadActivation(context.attributes()));
   const int64_t count = ys.elements();
   for (int64_t i = 0; i < count; ++i) {
-    if (bias != nullptr) y[i] += bias[i % n];
-    if (residual != nullptr) y[i] += residual[i];
+    if (bias != nullptr) y[i] = MultiplyAdd(y[i], bias[i % n], T{1});
+    if (residual != nullptr) y[i] = MultiplyAdd(y[i], residual[i], T{1});
     if (activation.kind == ActivationKind::kNone) continue;
     const double factor = slope != nullptr ? static_cast<double>(slope[i % n]) : 0;
     y[i] = static_cast<T>(Activate(activation, static_cast<double>(y[i]), factor));

@@ -58,6 +58,13 @@ void StoreArray(ReferenceContext& context, size_t i, const T* values) {
   }
 }
 
+// sum + a b. Integers wrap.
+template <typename T>
+T MultiplyAdd(T sum, T a, T b) {
+  using Wide = std::conditional_t<std::is_integral_v<T>, uint64_t, T>;
+  return static_cast<T>(static_cast<Wide>(sum) + static_cast<Wide>(a) * static_cast<Wide>(b));
+}
+
 // In eight interleaved sums, so that the compiler may use vectors. Integers wrap.
 template <typename T>
 T DotProduct(const T* a, const T* b, int64_t count) {
