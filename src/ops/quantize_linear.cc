@@ -15,7 +15,8 @@ enum Input : size_t { kX, kScale, kZeroPoint };
 Status Infer(InferContext& context) {
   Type type = context.input(kX);
   type.dtype = context.HasInput(kZeroPoint) ? context.input(kZeroPoint).dtype : DType::kU8;
-  if (!IsInteger(type.dtype)) {
+  // 64 bits are more than the doubles of the reference hold.
+  if (!IsInteger(type.dtype) || BitsOf(type.dtype) > 32) {
     return Error(Code::kUnsupported, "quantization to %s", std::string(DTypeName(type.dtype)).c_str());
   }
   WHET_RETURN_IF_ERROR(CheckQuantization(context));
