@@ -26,7 +26,9 @@ Status Reference(ReferenceContext& context) {
   for (int64_t i = 0; i < x.elements(); ++i) {
     const int64_t k = walk.At(i);
     const int64_t zero = context.HasInput(kZeroPoint) ? LoadInt(context.input(kZeroPoint), k) : 0;
-    const int64_t steps = LoadInt(x, i) - zero;
+    // Wraps: zero points of 64 bits are possible, and make no sense.
+    const auto steps =
+        static_cast<int64_t>(static_cast<uint64_t>(LoadInt(x, i)) - static_cast<uint64_t>(zero));
     const double scale = LoadFloat(context.input(kScale), k);
     if (single) {
       y.as<float>()[i] = static_cast<float>(steps) * static_cast<float>(scale);
