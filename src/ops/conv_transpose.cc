@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <limits>
 
 #include "ir/spelling.h"
 #include "ops/activation_common.h"
@@ -51,6 +52,10 @@ Status Infer(InferContext& context) {
   if (!padding.empty() && padding.size() != kernel.size()) {
     return Error(Code::kBadFile, "output_padding has %zu entries but there are %zu spatial dimensions",
                  padding.size(), kernel.size());
+  }
+  for (int64_t size : padding) {
+    if (size < 0 || size > std::numeric_limits<int32_t>::max())
+      return Error(Code::kBadFile, "output_padding is %lld", static_cast<long long>(size));
   }
   std::vector<Dim> dims = {x.dims[0]};
   for (size_t i = 0; i < kernel.size(); ++i) {
