@@ -55,7 +55,8 @@ Status Infer(InferContext& context) {
   }
   for (int64_t size : padding) {
     if (size < 0 || size > std::numeric_limits<int32_t>::max())
-      return Error(Code::kBadFile, "output_padding is %lld", static_cast<long long>(size));
+      return Error(Code::kBadFile, "output_padding is %lld; it must be from 0 to %d",
+                   static_cast<long long>(size), std::numeric_limits<int32_t>::max());
   }
   std::vector<Dim> dims = {x.dims[0]};
   for (size_t i = 0; i < kernel.size(); ++i) {

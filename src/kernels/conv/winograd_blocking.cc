@@ -6,20 +6,16 @@
 #include "kernels/gemm/blocking.h"
 
 namespace whet::kernels::conv {
-namespace {
-
-constexpr int64_t kTile = 4, kPositions = (kTile + 2) * (kTile + 2);
-
-}  // namespace
 
 int64_t WinogradTilesOf(const Geometry& g) {
-  return g.batch * CeilDiv(g.out_h, kTile) * CeilDiv(g.out_w, kTile);
+  return g.batch * CeilDiv(g.out_h, kWinogradTile) * CeilDiv(g.out_w, kWinogradTile);
 }
 
 void CutWinogradTiles(const WinogradBlocking& blocking, Geometry* g) {
   // The transformed inputs of a unit should stay in the L2 cache, beside a panel of weights; its products,
   // too.
   constexpr int64_t kInputBytes = 224 << 10, kMostTiles = 36;
+  constexpr int64_t kPositions = kWinogradInputs * kWinogradInputs;
   // Below these, inputs or weights are transformed too often for too little.
   constexpr int64_t kFewTiles = 18, kFewPanels = 4;
   constexpr int64_t kUnits = 8;  // to balance threads with

@@ -7,7 +7,10 @@
 
 namespace whet::kernels::conv {
 
-// Tiles of 4x4 outputs, of all images.
+inline constexpr int64_t kWinogradTile = 4;                    // outputs of a tile, each way
+inline constexpr int64_t kWinogradInputs = kWinogradTile + 2;  // inputs under it
+
+// Tiles of all images.
 int64_t WinogradTilesOf(const Geometry& geometry);
 
 struct WinogradBlocking {

@@ -3,14 +3,14 @@
 
 #include <cstdint>
 
-#include "kernels/conv/geometry.h"
+#include "kernels/conv/winograd_blocking.h"
 
 namespace whet::kernels::WHET_ISA {
 
 // Of 4x4 outputs each; numbered row by row, image by image.
 struct WinogradTiles {
-  static constexpr int64_t kTile = 4;
-  static constexpr int64_t kInputs = kTile + 2;
+  static constexpr int64_t kTile = conv::kWinogradTile;
+  static constexpr int64_t kInputs = conv::kWinogradInputs;
   explicit WinogradTiles(const conv::Geometry& p)
       : rows((p.out_h + kTile - 1) / kTile), columns((p.out_w + kTile - 1) / kTile) {}
   int64_t rows;

@@ -262,7 +262,8 @@ void TakeZerosOff(const Chunk& chunk, const uint8_t* quads, int64_t pixels, cons
 }
 
 #if defined(__AVX2__)
-// Stores the outputs of pixel i of a strip and of those that share its vector.
+// Where the outputs of a strip go; a copy of what the chunk and the strip say, which stores of bytes cannot
+// change. Store takes a vector of pixel i and of those that share it.
 struct Outputs {
   Outputs(const Chunk& chunk, const Strip& strip, uint8_t* first)
       : output(first),

@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "kernels/conv/winograd_blocking.h"
 #include "kernels/kernel.h"
 #include "kernels/qconv/qconv.h"
 
@@ -29,8 +30,8 @@ namespace whet::kernels::qwinograd {
 using qconv::Params;
 using qconv::TileRow;
 
-inline constexpr int64_t kTile = 4;            // outputs of a tile, each way
-inline constexpr int64_t kInputs = kTile + 2;  // inputs under it
+inline constexpr int64_t kTile = conv::kWinogradTile;
+inline constexpr int64_t kInputs = conv::kWinogradInputs;
 inline constexpr int64_t kPositions = kInputs * kInputs;
 inline constexpr int64_t kMostTiles = 64;  // of a unit
 

@@ -4,8 +4,8 @@
 //
 //   tile = A' ((G w G') * (B' x B)) A        * element by element, added up over the input channels
 //
-// B are the points 0, 1, -1, 2, -2 and infinity. Rounding errors are larger than those of conv, by a factor
-// of about ten; numbers that are not finite spread over the tile that they are in.
+// B are the points 0, 1, -1, 2, -2 and infinity. Rounding errors are larger than those of conv
+// (conv_test.cc has bounds of both); numbers that are not finite spread over the tile that they are in.
 //
 // Params and operands are those of conv.h, without groups and with weights packed by Pack, which takes as
 // much memory as conv's: weights are transformed where they are used, which costs less than it would to read
@@ -21,6 +21,7 @@
 
 #include "base/status.h"
 #include "kernels/conv/conv.h"
+#include "kernels/conv/winograd_blocking.h"
 #include "kernels/kernel.h"
 
 namespace whet::kernels::winograd {
@@ -28,8 +29,8 @@ namespace whet::kernels::winograd {
 using conv::Params;
 using conv::TileRow;
 
-inline constexpr int64_t kTile = 4;            // outputs of a tile, each way
-inline constexpr int64_t kInputs = kTile + 2;  // inputs under it
+inline constexpr int64_t kTile = conv::kWinogradTile;
+inline constexpr int64_t kInputs = conv::kWinogradInputs;
 inline constexpr int64_t kPositions = kInputs * kInputs;
 inline constexpr int64_t kMostTiles = 64;  // of a unit
 
