@@ -43,8 +43,11 @@ Span Resolve(const Cut& cut, int64_t size) {
   return {start, cut.step == INT64_MIN ? 1 : (start - end - 1) / -cut.step + 1};
 }
 
-Dim CutDim(const Cut& cut, const Dim& dim) {
+Dim CutDim(Cut cut, const Dim& dim) {
   if (dim.known()) return Dim(Resolve(cut, dim.lo).count);
+  // What is before the first element of any tensor is so of a bound, too, which may be larger than any.
+  if (cut.start <= -kFar) cut.start = INT64_MIN;
+  if (cut.end <= -kFar) cut.end = INT64_MIN;
   if (cut.start == 0 && cut.end >= kFar && cut.step == 1) return dim;
   const Cut forward = cut.step > 0 ? cut : Cut{cut.end, cut.start, -cut.step};
   const int64_t low = Resolve(cut, dim.lo).count;
