@@ -11,6 +11,8 @@
 #   make format, lint  clang-format, clang-tidy (lint-changed: only what the last 20 commits changed)
 SHELL := /bin/bash
 BUILD := build/release
+# Ninja's own choice, two more, takes a tenth longer on two processors.
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
 
 .PHONY: all setup configure web demo fleet-demo test test-all test-faults test-asan test-fuzz test-aarch64 bench-peers docs format lint lint-changed clean
 

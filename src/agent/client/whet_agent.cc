@@ -55,8 +55,9 @@ struct whet_agent {
     if (!got.error.empty()) return Fail(WHET_AGENT_UNREACHABLE, std::move(got.error));
     if (got.status / 100 != 2) {
       const json object = json::parse(got.body, nullptr, false);
-      const json message =
-          object.is_object() ? object.value("/error/message"_json_pointer, json(got.body)) : json(got.body);
+      const json message = object.is_object()
+                               ? object.value(json::json_pointer("/error/message"), json(got.body))
+                               : json(got.body);
       return Fail(WHET_AGENT_REFUSED, message.is_string() ? message.get<std::string>() : got.body);
     }
     if (answer != nullptr) *answer = std::move(got.body);
