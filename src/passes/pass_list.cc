@@ -24,6 +24,7 @@ constexpr Pass kPasses[] = {
      "runs convolutions and products between DequantizeLinear and QuantizeLinear on integers",
      FuseQuantizedProducts},
     {"fold_constants", "computes what depends on constants and known shapes only", FoldConstants},
+    {"fuse_bias", "makes an added constant vector the bias", FuseBias},
     {"fold_batch_norm", "multiplies batch normalization into weights, or makes it a scale and a shift",
      FoldBatchNorm},
     {"fold_scale_into_weights", "multiplies a constant scale after a convolution into its weights",

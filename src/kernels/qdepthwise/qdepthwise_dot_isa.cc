@@ -97,6 +97,14 @@ struct Strip {
 template <int kShares>
 WHET_INLINE I32 LoadShares(const uint8_t* const (&from)[kShares]) {
   if constexpr (kShares == 1) return LoadBytes(from[0]);
+#if defined(__AVX512F__)
+  if constexpr (kShares == 2) {
+    const auto load = [](const uint8_t* p) {
+      return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
+    };
+    return reinterpret_cast<I32>(_mm512_inserti64x4(_mm512_castsi256_si512(load(from[0])), load(from[1]), 1));
+  }
+#endif
 #if defined(__AVX2__)
   constexpr int kBytes = kVectorBytes / kShares;
   return LoadRegisters([&](int part) { return from[part * 16 / kBytes] + part * 16 % kBytes; });
@@ -311,12 +319,12 @@ void QuantizeStrip(const Chunk& chunk, const uint8_t* quads, const Strip& strip,
   }
 }
 
-// The same for kernels of 3 columns of one quad without dilation, two pixels at once, which share what they
-// load.
-template <bool kRest, int kStride>
+// The same for kernels without dilation, of kColumns columns of kQuads quads each, two pixels at once, which
+// share what they load.
+template <bool kRest, int kStride, int kColumns, int kQuads>
 void QuantizePairs(const Chunk& chunk, const uint8_t* quads, const Strip& strip, uint8_t* output) {
-  constexpr int kColumns = 3;
-  if (strip.apart < 2) return QuantizeStrip<kRest, kColumns>(chunk, quads, strip, output);
+  constexpr int kColumnsOfOneQuad = kQuads == 1 ? kColumns : 0;
+  if (strip.apart < 2) return QuantizeStrip<kRest, kColumnsOfOneQuad>(chunk, quads, strip, output);
   const Params& p = *chunk.params;
   const PackedSteps steps(p.output == DType::kI8, p.output_zero, p.low, p.high);
   const int64_t part_bytes = chunk.part_bytes;
@@ -325,25 +333,25 @@ void QuantizePairs(const Chunk& chunk, const uint8_t* quads, const Strip& strip,
   for (int64_t i = 0; i < outputs.apart; i += 2) {
     // Of an odd number, the last but one is done again.
     const int64_t first = i + 2 <= outputs.apart ? i : outputs.apart - 2;
-    const uint8_t* x = quads + first * kStride * kQuadBytes;
+    const uint8_t* x = quads + first * kStride * kQuads * kQuadBytes;
     F32 scaled[2][4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
       I32 sums[2] = {chunk.offset[v], chunk.offset[v]};
 #pragma GCC unroll 2
       for (int part = 0; part < (kRest ? 2 : 1); ++part) {
-        I32 w[kColumns];
-#pragma GCC unroll 3
-        for (int kx = 0; kx < kColumns; ++kx) {
-          w[kx] = LoadBytes(reinterpret_cast<const uint8_t*>(weights) + part * part_bytes + kx * kQuadBytes +
-                            v * kVectorBytes);
-          WHET_KEEP_IN_REGISTER(w[kx]);
+        I32 w[kColumns * kQuads];
+#pragma GCC unroll 10
+        for (int k = 0; k < kColumns * kQuads; ++k) {
+          w[k] = LoadBytes(reinterpret_cast<const uint8_t*>(weights) + part * part_bytes + k * kQuadBytes +
+                           v * kVectorBytes);
+          WHET_KEEP_IN_REGISTER(w[k]);
         }
-#pragma GCC unroll 5
-        for (int column = 0; column < kColumns + kStride; ++column) {
-          const I32 quad = LoadBytes(x + column * kQuadBytes + v * kVectorBytes);
-          if (column < kColumns) sums[0] = DotQuads(sums[0], quad, w[column]);
-          if (column >= kStride) sums[1] = DotQuads(sums[1], quad, w[column - kStride]);
+#pragma GCC unroll 14
+        for (int k = 0; k < (kColumns + kStride) * kQuads; ++k) {
+          const I32 quad = LoadBytes(x + k * kQuadBytes + v * kVectorBytes);
+          if (k < kColumns * kQuads) sums[0] = DotQuads(sums[0], quad, w[k]);
+          if (k >= kStride * kQuads) sums[1] = DotQuads(sums[1], quad, w[k - kStride * kQuads]);
         }
       }
       scaled[0][v] = ConvertToF32(sums[0]) * chunk.multiplier[v];
@@ -361,10 +369,16 @@ using QuantizeStripFn = void (*)(const Chunk&, const uint8_t*, const Strip&, uin
 
 template <bool kRest>
 QuantizeStripFn QuantizeStripOf(const Params& p) {
-  if (p.kernel_h > 4 || p.kernel_w != 3) return QuantizeStrip<kRest, 0>;
-  if (p.dilation_w == 1 && p.stride_w == 1) return QuantizePairs<kRest, 1>;
-  if (p.dilation_w == 1 && p.stride_w == 2) return QuantizePairs<kRest, 2>;
-  return QuantizeStrip<kRest, 3>;
+  const bool pairs = p.dilation_w == 1 && (p.stride_w == 1 || p.stride_w == 2);
+  if (p.kernel_h <= 4 && p.kernel_w == 3) {
+    if (!pairs) return QuantizeStrip<kRest, 3>;
+    return p.stride_w == 1 ? QuantizePairs<kRest, 1, 3, 1> : QuantizePairs<kRest, 2, 3, 1>;
+  }
+  // With fewer registers, ten weights do not stay in them.
+  if (kVectorRegisters >= 32 && pairs && p.kernel_h > 4 && p.kernel_h <= 8 && p.kernel_w == 5) {
+    return p.stride_w == 1 ? QuantizePairs<kRest, 1, 5, 2> : QuantizePairs<kRest, 2, 5, 2>;
+  }
+  return QuantizeStrip<kRest, 0>;
 }
 
 // Null if the outputs have to be finished otherwise.

@@ -36,7 +36,7 @@ WHET_INLINE I32 LoadStrided(const EitherSign& sign, const uint8_t* p, int64_t st
   return LoadBytes(sign, together);
 }
 
-enum class Walk { kDense, kRepeated, kStrided };
+enum class Walk { kDense, kRepeated, kStrided, kPeriodic };
 
 struct RowOperands {
   uint8_t* y;
@@ -109,9 +109,11 @@ WHET_INLINE F32 RepeatedWide(uint8_t byte, DType type, int32_t zero_point) {
   return Set1(static_cast<float>(x - zero_point));
 }
 
-// The whole vectors of a row; returns how many elements these are.
+// The whole vectors of a row; returns how many elements these are. A periodic b is `period` elements again
+// and again, behind which lie those that a vector reads too far.
 template <Op op, Walk a_walk, Walk b_walk>
-int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTerm& a, const WideTerm& b) {
+int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTerm& a, const WideTerm& b,
+                int64_t period) {
   const PackedSteps steps(p.y_type == DType::kI8, p.y_zero, p.low, p.high);
   F32 xa[4], xb[4];
   if (a_walk == Walk::kRepeated) {
@@ -120,10 +122,12 @@ int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTe
   if (b_walk == Walk::kRepeated) {
     for (F32& x : xb) x = RepeatedWide(*row.b, p.b_type, p.b_zero);
   }
-  int64_t i = 0;
-  for (; i + kVectorBytes <= n; i += kVectorBytes) {
+  int64_t i = 0, b_at = 0;
+  const int64_t b_step = b_walk == Walk::kPeriodic ? kVectorBytes % period : kVectorBytes;
+  for (; i + kVectorBytes <= n; i += kVectorBytes, b_at += b_step) {
+    if (b_walk == Walk::kPeriodic && b_at >= period) b_at -= period;
     if (a_walk == Walk::kDense) LoadWide(row.a + i, a, xa);
-    if (b_walk == Walk::kDense) LoadWide(row.b + i, b, xb);
+    if (b_walk != Walk::kRepeated) LoadWide(row.b + b_at, b, xb);
     F32 y[4];
 #pragma GCC unroll 4
     for (int v = 0; v < 4; ++v) {
@@ -135,7 +139,8 @@ int64_t WideRow(const Params& p, const RowOperands& row, int64_t n, const WideTe
   return i;
 }
 
-using WideRowFn = int64_t (*)(const Params&, const RowOperands&, int64_t, const WideTerm&, const WideTerm&);
+using WideRowFn = int64_t (*)(const Params&, const RowOperands&, int64_t, const WideTerm&, const WideTerm&,
+                              int64_t);
 
 template <Op op>
 WideRowFn WideRowFor(const RowOperands& row) {
@@ -147,6 +152,44 @@ WideRowFn WideRowFor(const RowOperands& row) {
 WideRowFn FindWideRow(const Params& p, const RowOperands& row, int64_t columns) {
   if (row.y_stride != 1 || columns < kVectorBytes) return nullptr;
   return p.op == Op::kAdd ? WideRowFor<Op::kAdd>(row) : WideRowFor<Op::kMul>(row);
+}
+
+// Short rows of one operand that lie side by side, where the other begins anew with each (a number a
+// channel): they are walked as one long row.
+constexpr int64_t kLongestPeriod = 256;
+bool IsPeriodic(const Params& p, int dense, int periodic) {
+  const int rows_at = p.dims - 2, columns_at = p.dims - 1;
+  const int64_t columns = p.size[columns_at];
+  for (int i : {0, dense}) {
+    if (p.stride[i][columns_at] != 1 || p.stride[i][rows_at] != columns) return false;
+  }
+  return p.stride[periodic][columns_at] == 1 && p.stride[periodic][rows_at] == 0 &&
+         columns <= kLongestPeriod && p.block_columns == columns;
+}
+
+// What BinaryRow and WideRow take of an operand.
+struct Factor {
+  const uint8_t* data;
+  const Term* term;
+  const WideTerm* wide;
+};
+
+// `count` elements, of which b has but `period`.
+template <Op op>
+void PeriodicRow(const Params& p, const RowOperands& row, int64_t count, int64_t period, const Factor& a,
+                 const Factor& b, const Steps& steps) {
+  uint8_t repeated[kLongestPeriod + 2 * kVectorBytes];
+  for (int64_t at = 0; at < period + 2 * kVectorBytes; at += period) {
+    const int64_t left = period + 2 * kVectorBytes - at;
+    std::memcpy(repeated + at, b.data, static_cast<size_t>(left < period ? left : period));
+  }
+  RowOperands whole{row.y, a.data, repeated, 1, 1, 1};
+  const int64_t done = WideRow<op, Walk::kDense, Walk::kPeriodic>(p, whole, count, *a.wide, *b.wide, period);
+  if (done == count) return;
+  whole.y += done;
+  whole.a += done;
+  whole.b += done % period;
+  BinaryRow<op, Walk::kDense, Walk::kDense>(whole, count - done, *a.term, *b.term, steps);
 }
 #endif
 
@@ -192,9 +235,9 @@ void BinaryRowOfHalves(const HalvesRow<T>& row, int64_t n, const Term& a, const 
   }
 }
 
-// Calls run(offsets, columns) for each row of the units; offsets are those of the operands' elements.
-template <typename RowFunction>
-WHET_INLINE void ForRows(const Params& p, int64_t begin, int64_t end, RowFunction run_row) {
+// Calls run(offsets, rows, columns) for each unit; offsets are those of the operands' elements.
+template <typename BlockFunction>
+WHET_INLINE void ForBlocks(const Params& p, int64_t begin, int64_t end, BlockFunction run_block) {
   const int rows_at = p.dims - 2, columns_at = p.dims - 1;
   const int64_t column_blocks = (p.size[columns_at] + p.block_columns - 1) / p.block_columns;
   const int64_t row_blocks = (p.size[rows_at] + p.block_rows - 1) / p.block_rows;
@@ -211,11 +254,18 @@ WHET_INLINE void ForRows(const Params& p, int64_t begin, int64_t end, RowFunctio
     const int64_t rows = p.size[rows_at] - first < p.block_rows ? p.size[rows_at] - first : p.block_rows;
     const int64_t columns =
         p.size[columns_at] - column < p.block_columns ? p.size[columns_at] - column : p.block_columns;
+    run_block(at, rows, columns);
+  }
+}
+// The same with run(offsets, columns) for each row.
+template <typename RowFunction>
+WHET_INLINE void ForRows(const Params& p, int64_t begin, int64_t end, RowFunction run_row) {
+  ForBlocks(p, begin, end, [&](int64_t(&at)[3], int64_t rows, int64_t columns) {
     for (int64_t r = 0; r < rows; ++r) {
       run_row(at, columns);
-      for (int i = 0; i < 3; ++i) at[i] += p.stride[i][rows_at];
+      for (int i = 0; i < 3; ++i) at[i] += p.stride[i][p.dims - 2];
     }
-  }
+  });
 }
 
 template <typename T>
@@ -240,7 +290,8 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
   if (p.y_type == DType::kI16) return RunHalves<int16_t>(args, begin, end);
   if (p.y_type == DType::kU16) return RunHalves<uint16_t>(args, begin, end);
   const int columns_at = p.dims - 1;
-  const Term a(p.a_type, p.a_zero, p.a_ratio), b(p.b_type, p.b_zero, p.b_ratio);
+  const float b_ratio = p.op == Op::kMul ? p.a_ratio : p.b_ratio;  // a product has but one
+  const Term a(p.a_type, p.a_zero, p.a_ratio), b(p.b_type, p.b_zero, b_ratio);
   const Steps steps = MakeSteps(p.y_zero, p.low, p.high);
   RowOperands row{};
   row.y_stride = p.stride[0][columns_at];
@@ -249,7 +300,17 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
   const RowFn run = p.op == Op::kAdd ? RowFor<Op::kAdd>(row) : RowFor<Op::kMul>(row);
 #if defined(__AVX2__)
   const WideRowFn wide = FindWideRow(p, row, p.size[columns_at]);
-  const WideTerm wide_a(p.a_type, p.a_zero, p.a_ratio), wide_b(p.b_type, p.b_zero, p.b_ratio);
+  const WideTerm wide_a(p.a_type, p.a_zero, p.a_ratio), wide_b(p.b_type, p.b_zero, b_ratio);
+  const bool a_periodic = IsPeriodic(p, 2, 1);
+  if (a_periodic || IsPeriodic(p, 1, 2)) {
+    const auto run_periodic = p.op == Op::kAdd ? PeriodicRow<Op::kAdd> : PeriodicRow<Op::kMul>;
+    return ForBlocks(p, begin, end, [&](const int64_t(&at)[3], int64_t rows, int64_t columns) {
+      const Factor fa{static_cast<const uint8_t*>(args.operands[1]) + at[1], &a, &wide_a};
+      const Factor fb{static_cast<const uint8_t*>(args.operands[2]) + at[2], &b, &wide_b};
+      row.y = static_cast<uint8_t*>(args.operands[0]) + at[0];
+      run_periodic(p, row, rows * columns, columns, a_periodic ? fb : fa, a_periodic ? fa : fb, steps);
+    });
+  }
 #endif
   ForRows(p, begin, end, [&](const int64_t(&at)[3], int64_t columns) {
     row.y = static_cast<uint8_t*>(args.operands[0]) + at[0];
@@ -257,7 +318,7 @@ void QuantizedBinary(const Args& args, int64_t begin, int64_t end) {
     row.b = static_cast<const uint8_t*>(args.operands[2]) + at[2];
     int64_t done = 0;
 #if defined(__AVX2__)
-    if (wide != nullptr) done = wide(p, row, columns, wide_a, wide_b);
+    if (wide != nullptr) done = wide(p, row, columns, wide_a, wide_b, 0);
 #endif
     if (done < columns) {
       const RowOperands tail{row.y + done * row.y_stride,

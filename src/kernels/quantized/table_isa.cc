@@ -7,26 +7,29 @@ void LookUp8Bit(const Args& args, int64_t begin, int64_t end);
 
 namespace {
 
-// The table as 16 registers of 16 entries. A shuffle gives 0 for an index whose top bit is set, so the index
-// less 16 k, pushed above 127 unless it is below 16, picks from the k-th register or gives nothing.
 #if defined(__AVX512F__)
+// The table as 128 pairs of entries, of which a permutation picks from 64.
 struct Table {
   explicit Table(const uint8_t* entries) {
-    for (int k = 0; k < 16; ++k) {
-      part[k] = _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(entries + 16 * k)));
-    }
+    for (int k = 0; k < 4; ++k) part[k] = _mm512_loadu_si512(entries + 64 * k);
+  }
+  // The pair that holds entry 2 * pair, in 16 bits.
+  __m512i Pairs(__m512i pair) const {
+    const __m512i low = _mm512_permutex2var_epi16(part[0], pair, part[1]);
+    const __m512i high = _mm512_permutex2var_epi16(part[2], pair, part[3]);
+    return _mm512_mask_mov_epi16(low, _mm512_test_epi16_mask(pair, _mm512_set1_epi16(64)), high);
   }
   __m512i LookUp(__m512i x) const {
-    const __m512i push = _mm512_set1_epi8(0x70);
-    __m512i found = _mm512_shuffle_epi8(part[0], _mm512_adds_epu8(x, push));
-#pragma GCC unroll 15
-    for (int k = 1; k < 16; ++k) {
-      const __m512i index = _mm512_xor_si512(x, _mm512_set1_epi8(static_cast<char>(16 * k)));
-      found = _mm512_or_si512(found, _mm512_shuffle_epi8(part[k], _mm512_adds_epu8(index, push)));
-    }
-    return found;
+    // Bytes at even places, then those at odd ones; a byte's lowest bit says which of its pair it is.
+    const __m512i eight = _mm512_set1_epi16(8);
+    const __m512i even = Pairs(_mm512_srli_epi16(_mm512_slli_epi16(x, 8), 9));
+    const __m512i odd = Pairs(_mm512_srli_epi16(x, 9));
+    const __m512i even_shift = _mm512_and_si512(_mm512_slli_epi16(x, 3), eight);
+    const __m512i odd_shift = _mm512_andnot_si512(_mm512_srli_epi16(x, 5), eight);
+    return _mm512_mask_mov_epi8(_mm512_srlv_epi16(even, even_shift), 0xaaaaaaaaaaaaaaaa,
+                                _mm512_sllv_epi16(odd, odd_shift));
   }
-  __m512i part[16];
+  __m512i part[4];
 };
 
 void LookUpRow(const Table& table, const uint8_t*, const uint8_t* in, uint8_t* out, int64_t n) {
@@ -38,6 +41,8 @@ void LookUpRow(const Table& table, const uint8_t*, const uint8_t* in, uint8_t* o
   }
 }
 #elif defined(__AVX2__)
+// The table as 16 registers of 16 entries. A shuffle gives 0 for an index whose top bit is set, so the index
+// less 16 k, pushed above 127 unless it is below 16, picks from the k-th register or gives nothing.
 struct Table {
   explicit Table(const uint8_t* entries) {
     for (int k = 0; k < 16; ++k) {
