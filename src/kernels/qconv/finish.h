@@ -115,6 +115,7 @@ static void FinishWhole(const Finish& f, const qconv::Params& p, uint8_t* output
 #endif
 
 static void FinishSteps(const Finish& f, const qconv::Params& p, uint8_t* output) {
+  if (f.multiplier == nullptr) __builtin_unreachable();  // only sums are not multiplied
 #if defined(__AVX2__) && !defined(__AVX512F__)
   if (f.columns == kLanes || f.columns == 2 * kLanes) return FinishWhole(f, p, output);
 #endif
@@ -134,7 +135,7 @@ static void FinishSteps(const Finish& f, const qconv::Params& p, uint8_t* output
 }
 
 static void FinishFloats(const Finish& f, float* output) {
-  if (f.multiplier == nullptr) __builtin_unreachable();  // only sums are not multiplied
+  if (f.multiplier == nullptr) __builtin_unreachable();
   F32 multiplier;
   F32 bias = Zero();
   ForVectors(

@@ -59,7 +59,7 @@ void BinaryRow(const RowOperands& row, int64_t n, const Term& a, const Term& b, 
   if (a_walk == Walk::kStrided) {  // nothing is known of the others either
     for (; i < n; i += kLanes) {
       const int64_t lanes = n - i < kLanes ? n - i : kLanes;
-      uint8_t bytes[kLanes];
+      uint8_t bytes[kLanes] = {};
       StoreBytes(bytes, combine(LoadStrided(a.sign, row.a + i * row.a_stride, row.a_stride, lanes),
                                 LoadStrided(b.sign, row.b + i * row.b_stride, row.b_stride, lanes)));
       for (int64_t k = 0; k < lanes; ++k) row.y[(i + k) * row.y_stride] = bytes[k];
@@ -178,7 +178,7 @@ struct Factor {
 template <Op op>
 void PeriodicRow(const Params& p, const RowOperands& row, int64_t count, int64_t period, const Factor& a,
                  const Factor& b, const Steps& steps) {
-  uint8_t repeated[kLongestPeriod + 2 * kVectorBytes];
+  uint8_t repeated[kLongestPeriod + 2 * kVectorBytes] = {};
   for (int64_t at = 0; at < period + 2 * kVectorBytes; at += period) {
     const int64_t left = period + 2 * kVectorBytes - at;
     std::memcpy(repeated + at, b.data, static_cast<size_t>(left < period ? left : period));

@@ -53,7 +53,7 @@ WHET_INLINE void StoreBytesPartial(void* p, I32 v, int64_t n) {
 #if defined(__AVX512F__)
   StoreNarrowPartial(static_cast<uint8_t*>(p), v, n);
 #else
-  uint8_t bytes[kLanes];
+  uint8_t bytes[kLanes] = {};
   StoreBytes(bytes, v);
   for (int64_t i = 0; i < n; ++i) static_cast<uint8_t*>(p)[i] = bytes[i];
 #endif
