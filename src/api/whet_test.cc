@@ -18,18 +18,24 @@ namespace {
 
 std::atomic<long> allocations{0};
 
-void* Allocate(size_t size) {
+void* AllocateOrNull(size_t size) {
   allocations.fetch_add(1, std::memory_order_relaxed);
-  void* memory = std::malloc(size);
+  return std::malloc(size);
+}
+void* Allocate(size_t size) {
+  void* memory = AllocateOrNull(size);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
 }  // namespace
 
-// Every allocation of C++ code in this program is counted.
+// Every allocation of C++ code in this program is counted; also those that do not throw, of which the
+// sanitizers have their own.
 void* operator new(size_t size) { return Allocate(size); }
 void* operator new[](size_t size) { return Allocate(size); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return AllocateOrNull(size); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept { return AllocateOrNull(size); }
 void operator delete(void* memory) noexcept { std::free(memory); }
 void operator delete[](void* memory) noexcept { std::free(memory); }
 void operator delete(void* memory, size_t) noexcept { std::free(memory); }

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstring>
+#include <span>
 
 #include "base/build_id.h"
 #include "base/file.h"
@@ -148,8 +149,8 @@ Status ReadIndex(const fb::Plan& index, Plan* plan) {
     step.op = ToText(s->op());
     step.row = ToText(s->row());
     if (s->params() != nullptr) {
-      step.params.resize(s->params()->size());
-      std::memcpy(step.params.data(), s->params()->data(), step.params.size());
+      const auto params = std::as_bytes(std::span(s->params()->data(), s->params()->size()));
+      step.params.assign(params.begin(), params.end());
     }
     WHET_RETURN_IF_ERROR(ReadAttributes(s->attributes(), &step.attributes));
     step.operands = ElementsOf(s->operands());

@@ -39,5 +39,10 @@ void* operator new(size_t size) {
   if (memory == nullptr) std::abort();
   return counting_allocator::Count(memory);
 }
+// Else the sanitizers' own would be used.
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  void* memory = std::malloc(size);
+  return memory != nullptr ? counting_allocator::Count(memory) : nullptr;
+}
 void operator delete(void* memory) noexcept { counting_allocator::Free(memory); }
 void operator delete(void* memory, size_t) noexcept { counting_allocator::Free(memory); }

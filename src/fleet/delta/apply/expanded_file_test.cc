@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
 #include <random>
 #include <string>
@@ -70,7 +71,7 @@ Result<ExpandedReader> ReaderOf(const Bytes& file) {
       ADD_FAILURE() << "asked for bytes beyond the file";
       return Error(Code::kIo, "beyond the file");
     }
-    std::memcpy(into.data(), file.data() + offset, into.size());
+    std::copy_n(file.begin() + static_cast<std::ptrdiff_t>(offset), into.size(), into.begin());
     return OkStatus();
   });
 }
