@@ -101,8 +101,8 @@ void QuantizedPRelu(const Args& args, int64_t begin, int64_t end) {
   const auto* negative = static_cast<const float*>(args.operands[2]);
   const auto run_halves = [&](const auto* x, auto* y, int64_t rows, const Scaling& scaling,
                               const Steps& steps) {
-    for (; rows > 0; --rows, x += p.x_stride, y += p.y_stride)
-      PReluRowOfHalves(p, x, y, negative, scaling, steps);
+    for (int64_t r = 0; r < rows; ++r)
+      PReluRowOfHalves(p, x + r * p.x_stride, y + r * p.y_stride, negative, scaling, steps);
   };
   if (p.x_type == DType::kI16) return ForBlocks<int16_t>(args, begin, end, run_halves);
   if (p.x_type == DType::kU16) return ForBlocks<uint16_t>(args, begin, end, run_halves);
@@ -120,8 +120,8 @@ void QuantizedPRelu(const Args& args, int64_t begin, int64_t end) {
         if (joins) {
           return PReluRow(p, x, y, rows * p.channels, slopes, scaling, steps);
         }
-        for (; rows > 0; --rows, x += p.x_stride, y += p.y_stride)
-          PReluRow(p, x, y, p.channels, slopes, scaling, steps);
+        for (int64_t r = 0; r < rows; ++r)
+          PReluRow(p, x + r * p.x_stride, y + r * p.y_stride, p.channels, slopes, scaling, steps);
       });
 }
 
